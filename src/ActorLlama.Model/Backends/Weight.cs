@@ -1,0 +1,13 @@
+namespace ActorLlama.Model;
+
+/// <summary>
+/// A loaded weight, opaque above the backend that made it: a vector, a [out,in] matrix, an embedding table or a group of experts.
+/// Disposed by the owner (stage, expert group) before the <see cref="ITensorSource"/> it may still read from.
+/// </summary>
+public abstract class Weight : IDisposable
+{
+    /// <summary>Bytes of device memory this weight holds, mapped pages it reads in place included.</summary>
+    public abstract long Bytes { get; }
+
+    public abstract void Dispose();
+}
