@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using MessagePack;
+
+namespace ActorLlama.Protocol;
+
+/// <summary>Between a node and the supervisor: what a node offers, what it is to hold, and what it holds.</summary>
+public static class NodeProtocol
+{
+    /// <summary>
+    /// Sent by every node to the supervisor, again every second: what it has and what it holds. Answered by <see cref="Assign"/> once
+    /// there is a plan, or <see cref="Refused"/>.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Offer(
+        [property: Key(0)] NodeId Node,
+        [property: Key(1)] string Name,
+        [property: Key(2)] ImmutableArray<string> Roles,
+        [property: Key(3)] ImmutableArray<DeviceOffer> Devices,
+        [property: Key(4)] LaneEndpoint Lane,
+        [property: Key(5)] ModelIdentity Model,
+        [property: Key(6)] ModelShape Shape,
+        [property: Key(7)] long PlanEpoch,
+        [property: Key(8)] ImmutableArray<HeldStage> Stages,
+        [property: Key(9)] ImmutableArray<HeldShard> Shards,
+        [property: Key(10)] NodeCounters Counters) : IClusterMessage;
+
+    /// <summary>The node cannot serve here; it says so in its log and its offer is not planned with.</summary>
+    [MessagePackObject]
+    public sealed record Refused([property: Key(0)] string Reason) : IClusterMessage;
+
+    /// <summary>Hold what this plan gives you; lanes go to these nodes. An epoch at or below the node's own is ignored.</summary>
+    [MessagePackObject]
+    public sealed record Assign(
+        [property: Key(0)] PlacementPlan Plan, [property: Key(1)] ImmutableArray<NodeAddress> Nodes) : IClusterMessage;
+
+    /// <summary>Where everything loaded is now. Sent to all nodes at every change; routes of a lower plan epoch are ignored.</summary>
+    [MessagePackObject]
+    public sealed record Routes(
+        [property: Key(0)] long PlanEpoch,
+        [property: Key(1)] long Version,
+        [property: Key(2)] ClusterState State,
+        [property: Key(3)] string Reason,
+        [property: Key(4)] ImmutableArray<HeldStage> Stages,
+        [property: Key(5)] ImmutableArray<HeldShard> Shards) : IClusterMessage;
+
+    [MessagePackObject]
+    public sealed record DeviceOffer(
+        [property: Key(0)] string Name, [property: Key(1)] long MemoryBytes);
+
+    [MessagePackObject]
+    public sealed record NodeAddress(
+        [property: Key(0)] NodeId Node, [property: Key(1)] string Name, [property: Key(2)] LaneEndpoint Lane);
+
+    /// <summary>What must be equal on all nodes of a cluster.</summary>
+    [MessagePackObject]
+    public sealed record ModelIdentity(
+        [property: Key(0)] int ProtocolVersion,
+        [property: Key(1)] string CheckpointDigest,
+        [property: Key(2)] string NumericFingerprint);
+
+    /// <summary>
+    /// A stage on its device. <paramref name="Stage"/> and <paramref name="Scheduler"/> (stage 0 only; null otherwise) are their lane
+    /// targets, null until loaded. <paramref name="Fault"/>: why loading failed, or null.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record HeldStage(
+        [property: Key(0)] long PlanEpoch,
+        [property: Key(1)] StagePlacement Placement,
+        [property: Key(2)] LaneTarget? Stage,
+        [property: Key(3)] LaneTarget? Scheduler,
+        [property: Key(4)] long LoadedBytes,
+        [property: Key(5)] string? Fault);
+
+    /// <summary>An expert-shard replica that an ExpertShardActor owns the right to serve, with its epoch; target null until loaded.</summary>
+    [MessagePackObject]
+    public sealed record HeldShard(
+        [property: Key(0)] long RouteEpoch,
+        [property: Key(1)] ShardPlacement Placement,
+        [property: Key(2)] LaneTarget? Expert,
+        [property: Key(3)] long LoadedBytes,
+        [property: Key(4)] long RowsComputed,
+        [property: Key(5)] string? Fault);
+
+    /// <summary>Running totals of a node's process.</summary>
+    [MessagePackObject]
+    public sealed record NodeCounters(
+        [property: Key(0)] long LaneBytesSent,
+        [property: Key(1)] long LaneBytesReceived,
+        [property: Key(2)] long LivePayloads,
+        [property: Key(3)] long LiveActivations,
+        [property: Key(4)] long KvBytes,
+        [property: Key(5)] int Sessions,
+        [property: Key(6)] long WorkingSetBytes);
+}
+
+/// <summary>What the cluster can do now.</summary>
+public enum ClusterState : byte
+{
+    /// <summary>Too few nodes or devices have offered themselves yet.</summary>
+    Forming = 0,
+
+    /// <summary>A plan exists; weights are being loaded.</summary>
+    Loading = 1,
+
+    /// <summary>Every stage and expert shard is loaded.</summary>
+    Ready = 2,
+
+    /// <summary>Serving while shards move.</summary>
+    Rebalancing = 3,
+
+    /// <summary>What is left cannot hold the model, or loading failed; sessions wait, bounded.</summary>
+    Degraded = 4,
+}

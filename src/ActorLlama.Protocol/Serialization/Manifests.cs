@@ -1,0 +1,55 @@
+using System.Collections.Frozen;
+
+namespace ActorLlama.Protocol;
+
+/// <summary>Short names of all messages on the wire. Rows are added, never renamed or reused.</summary>
+public static class Manifests
+{
+    private static readonly (Type Type, string Manifest)[] s_rows =
+    [
+        (typeof(NodeProtocol.Offer), "no"),
+        (typeof(NodeProtocol.Refused), "nr"),
+        (typeof(NodeProtocol.Assign), "na"),
+        (typeof(NodeProtocol.Routes), "nt"),
+        (typeof(ClusterProtocol.GetStatus), "cg"),
+        (typeof(ClusterProtocol.Status), "cs"),
+        (typeof(ClusterProtocol.GetModel), "cq"),
+        (typeof(ClusterProtocol.Model), "cm"),
+        (typeof(SessionProtocol.Open), "so"),
+        (typeof(SessionProtocol.Opened), "sp"),
+        (typeof(SessionProtocol.Refused), "sr"),
+        (typeof(SessionProtocol.Tokens), "st"),
+        (typeof(SessionProtocol.Acknowledge), "sa"),
+        (typeof(SessionProtocol.Resume), "su"),
+        (typeof(SessionProtocol.Cancel), "sc"),
+        (typeof(SessionProtocol.Finished), "sf"),
+        (typeof(SessionProtocol.LogitsPart), "sl"),
+        (typeof(SchedulerProtocol.Submit), "bs"),
+        (typeof(SchedulerProtocol.Accepted), "ba"),
+        (typeof(SchedulerProtocol.Refused), "br"),
+        (typeof(SchedulerProtocol.Sampled), "bt"),
+        (typeof(SchedulerProtocol.LogitsPart), "bl"),
+        (typeof(SchedulerProtocol.Withdraw), "bw"),
+        (typeof(SchedulerProtocol.Renew), "bn"),
+        (typeof(StageProtocol.Run), "tr"),
+        (typeof(StageProtocol.Ran), "td"),
+        (typeof(StageProtocol.Failed), "tf"),
+        (typeof(StageProtocol.Free), "tx"),
+        (typeof(ExpertProtocol.Run), "er"),
+        (typeof(ExpertProtocol.Ran), "ed"),
+        (typeof(ExpertProtocol.Refused), "ef"),
+        (typeof(ShardProtocol.Serve), "hs"),
+    ];
+
+    private static readonly FrozenDictionary<Type, string> s_byType = s_rows.ToFrozenDictionary(r => r.Type, r => r.Manifest);
+    private static readonly FrozenDictionary<string, Type> s_byManifest = s_rows.ToFrozenDictionary(r => r.Manifest, r => r.Type);
+
+    public static IEnumerable<Type> Types => s_byType.Keys;
+
+    /// <summary>Throws <see cref="ArgumentException"/> for a type that has no row.</summary>
+    public static string Of(Type type) => s_byType.TryGetValue(type, out var manifest)
+        ? manifest
+        : throw new ArgumentException($"Serialization: '{type.FullName}' has no manifest. Add a row to {nameof(Manifests)}.");
+
+    public static bool TryGetType(string manifest, out Type type) => s_byManifest.TryGetValue(manifest, out type!);
+}

@@ -1,0 +1,163 @@
+using System.Collections.Immutable;
+using MessagePack;
+
+namespace ActorLlama.Protocol;
+
+/// <summary>
+/// What a client asks of a session, and what it hears of it. Tokens carry (session epoch, index); the client acknowledges cumulatively
+/// and drops duplicates, the session resends what is not acknowledged.
+/// </summary>
+public static class SessionProtocol
+{
+    /// <summary>
+    /// Start a session, or re-open it elsewhere after its node died: then with a higher epoch and all ids generated so far. Answered by
+    /// <see cref="Opened"/> or <see cref="Refused"/>, then <see cref="Tokens"/> and one <see cref="Finished"/>. A repeated Open of a
+    /// running epoch only attaches the sender.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Open(
+        [property: Key(0)] SessionId Session,
+        [property: Key(1)] long Epoch,
+        [property: Key(2)] Prompt Prompt,
+        [property: Key(3)] SamplingOptions? Sampling,
+        [property: Key(4)] GenerationLimits Limits,
+        [property: Key(5)] ImmutableArray<int> GeneratedSoFar,
+        [property: Key(6)] LogitsWanted Logits) : IClusterMessage;
+
+    /// <summary>The session runs; these are the ids of its prompt.</summary>
+    [MessagePackObject]
+    public sealed record Opened(
+        [property: Key(0)] SessionId Session,
+        [property: Key(1)] long Epoch,
+        [property: Key(2)] ImmutableArray<int> PromptTokens) : IClusterMessage;
+
+    /// <summary>The session cannot be opened, or is not known here. <paramref name="RetryAfterMs"/>: hint when busy, else 0.</summary>
+    [MessagePackObject]
+    public sealed record Refused(
+        [property: Key(0)] SessionId Session,
+        [property: Key(1)] long Epoch,
+        [property: Key(2)] RefusalReason Reason,
+        [property: Key(3)] string Message,
+        [property: Key(4)] int RetryAfterMs) : IClusterMessage;
+
+    /// <summary>Generated ids from index <paramref name="FirstIndex"/> on, with the text each completes ("" inside a character).</summary>
+    [MessagePackObject]
+    public sealed record Tokens(
+        [property: Key(0)] SessionId Session,
+        [property: Key(1)] long Epoch,
+        [property: Key(2)] int FirstIndex,
+        [property: Key(3)] ImmutableArray<int> Ids,
+        [property: Key(4)] ImmutableArray<string> Texts) : IClusterMessage;
+
+    /// <summary>Everything below <paramref name="NextIndex"/> has arrived. Also said again every second: silence means the client is gone.</summary>
+    [MessagePackObject]
+    public sealed record Acknowledge(
+        [property: Key(0)] SessionId Session, [property: Key(1)] long Epoch, [property: Key(2)] int NextIndex) : IClusterMessage;
+
+    /// <summary>Send to me from now on, from index <paramref name="NextIndex"/>. Answered by tokens, or by <see cref="Refused"/> when unknown.</summary>
+    [MessagePackObject]
+    public sealed record Resume(
+        [property: Key(0)] SessionId Session, [property: Key(1)] long Epoch, [property: Key(2)] int NextIndex) : IClusterMessage;
+
+    /// <summary>Stop generating and free everything. Answered by <see cref="Finished"/>.</summary>
+    [MessagePackObject]
+    public sealed record Cancel([property: Key(0)] SessionId Session, [property: Key(1)] long Epoch) : IClusterMessage;
+
+    /// <summary>The end: <paramref name="Count"/> ids were generated. <paramref name="TailText"/> is text held back until the end was certain.</summary>
+    [MessagePackObject]
+    public sealed record Finished(
+        [property: Key(0)] SessionId Session,
+        [property: Key(1)] long Epoch,
+        [property: Key(2)] int Count,
+        [property: Key(3)] FinishReason Reason,
+        [property: Key(4)] string TailText,
+        [property: Key(5)] string? Error,
+        [property: Key(6)] Timings Timings) : IClusterMessage;
+
+    /// <summary>
+    /// Part of the float32 logits of position <paramref name="Position"/>, little-endian, from value <paramref name="FirstValue"/> of
+    /// <paramref name="Values"/>. Sent before the token that the row chose.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record LogitsPart(
+        [property: Key(0)] SessionId Session,
+        [property: Key(1)] long Epoch,
+        [property: Key(2)] int Position,
+        [property: Key(3)] int FirstValue,
+        [property: Key(4)] int Values,
+        [property: Key(5)] ReadOnlyMemory<byte> Bytes) : IClusterMessage;
+
+    [MessagePackObject]
+    public sealed record GenerationLimits(
+        [property: Key(0)] int MaxTokens,
+        [property: Key(1)] ImmutableArray<string> StopStrings,
+        [property: Key(2)] bool IgnoreEos);
+
+    /// <summary>Milliseconds on the session's clock: until the first token, and in all.</summary>
+    [MessagePackObject]
+    public sealed record Timings([property: Key(0)] double FirstTokenMs, [property: Key(1)] double TotalMs);
+}
+
+/// <summary>Exactly one of the three: token ids as they are, text to complete, or a dialog for the model's chat format.</summary>
+[MessagePackObject]
+public sealed record Prompt(
+    [property: Key(0)] ImmutableArray<int>? Tokens,
+    [property: Key(1)] string? Text,
+    [property: Key(2)] ImmutableArray<ChatTurn>? Dialog);
+
+/// <summary>One message of a dialog; roles "system", "user", "assistant", "tool".</summary>
+[MessagePackObject]
+public sealed record ChatTurn([property: Key(0)] string Role, [property: Key(1)] string Content);
+
+/// <summary>Temperature 0 is greedy. TopP 1 and TopK 0 mean off.</summary>
+[MessagePackObject]
+public sealed record SamplingOptions(
+    [property: Key(0)] double Temperature,
+    [property: Key(1)] double TopP,
+    [property: Key(2)] int TopK,
+    [property: Key(3)] ulong Seed);
+
+/// <summary>Which rows of logits a session is to return: for verification.</summary>
+public enum LogitsWanted : byte
+{
+    None = 0,
+
+    /// <summary>The row of every position: the prompt's too.</summary>
+    All = 1,
+
+    /// <summary>The rows that chose a token.</summary>
+    Generated = 2,
+}
+
+public enum FinishReason : byte
+{
+    /// <summary>A stop token or stop string.</summary>
+    Stop = 0,
+
+    /// <summary>As many tokens as were asked for, or the context is full.</summary>
+    Length = 1,
+    Cancelled = 2,
+
+    /// <summary>The cluster could not go on within the configured bound; <c>Error</c> says why.</summary>
+    Failed = 3,
+}
+
+public enum RefusalReason : byte
+{
+    /// <summary>The request breaks a rule that the message names.</summary>
+    Invalid = 0,
+
+    /// <summary>Bounded queue full: try again later.</summary>
+    Busy = 1,
+
+    /// <summary>The cluster is not ready within the bound.</summary>
+    NotReady = 2,
+
+    /// <summary>Nothing is known here by that id and epoch.</summary>
+    Unknown = 3,
+
+    /// <summary>A higher epoch exists.</summary>
+    Stale = 4,
+    Loading = 5,
+    Failed = 6,
+}
