@@ -1,0 +1,59 @@
+namespace ActorLlama.Model;
+
+/// <summary>
+/// Routed experts [First, First + Count) of every MoE layer on one device: the weights of one expert shard. All calls come from the
+/// device's thread.
+/// </summary>
+public sealed class ExpertGroup : IDisposable
+{
+    private readonly IBackend _backend;
+    private readonly WeightLoader _weights;
+    private readonly Weight?[] _layers;
+
+    private ExpertGroup(IBackend backend, LlamaConfig config, int first, int count, WeightLoader weights)
+    {
+        (_backend, _weights, First, Count) = (backend, weights, first, count);
+        _layers = new Weight?[config.Layers];
+        for (var layer = 0; layer < config.Layers; layer++)
+            if (config.IsMoe[layer]) _layers[layer] = weights.Experts(layer, first, count);
+    }
+
+    public int First { get; }
+    public int Count { get; }
+
+    /// <summary>Bytes of its weights.</summary>
+    public long Bytes => _weights.Bytes;
+
+    /// <summary>Loads experts [first, first + count) of all MoE layers, touching no other expert's bytes. Arguments as for a stage.</summary>
+    public static ExpertGroup Load(
+        IBackend backend, LlamaConfig config, int first, int count, ITensorSource weights, bool allowNaN, Action<long>? bytesLoaded = null)
+    {
+        if (first < 0 || count < 1 || first + count > config.Experts)
+            throw new InvalidDataException(
+                $"Experts: [{first},{first + count}) are not within the model's [0,{config.Experts}). Change the number of expert shards.");
+        var loader = new WeightLoader(backend, config, weights, allowNaN, bytesLoaded);
+        try
+        {
+            return new ExpertGroup(backend, config, first, count, loader);
+        }
+        catch
+        {
+            loader.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Runs expert <paramref name="experts"/>[i] (absolute index, one of this group) over row i (spec 2.10). Rows in any order: [T, D] to [T, D].</summary>
+    public Activation Run(int layer, Activation rows, ReadOnlySpan<int> experts)
+    {
+        if (experts.Length != rows.Rows)
+            throw new ArgumentException($"Experts: {experts.Length} expert ids for {rows.Rows} rows.", nameof(experts));
+        foreach (var expert in experts)
+            if (expert < First || expert >= First + Count)
+                throw new ArgumentOutOfRangeException(nameof(experts), expert, $"Experts: this group holds [{First},{First + Count}).");
+        var weights = _layers[layer] ?? throw new InvalidOperationException($"Experts: layer {layer} has no experts.");
+        return _backend.ExpertFfn(rows, experts, weights);
+    }
+
+    public void Dispose() => _weights.Dispose();
+}
