@@ -1,0 +1,71 @@
+using System.Text.Json;
+using ActorLlama.Model;
+using static ActorLlama.Checkpoints.Quoting;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>Opens checkpoints in Hugging Face's layout (spec 1.6, 3.1): sharded or single-file, multimodal or text-only.</summary>
+public static class CheckpointDirectory
+{
+    private const string ConfigFile = "config.json";
+    private const string TokenizerFile = "tokenizer.model";
+
+    /// <summary>
+    /// Checks everything but the weights' values: each parameter is there with its shape and dtype, each file is whole. Reads headers
+    /// and the first 4 KiB of each tensor and expert, nothing else.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">A file or the folder is missing.</exception>
+    /// <exception cref="InvalidDataException">A file is broken; one line names file, tensor, value and rule.</exception>
+    public static Checkpoint Open(string path)
+    {
+        if (!Directory.Exists(path))
+            throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} does not exist. Correct the path.", path);
+        var reading = ReadConfig(path);
+        var defaults = GenerationDefaults.Read(path);
+        var isInstruct = HasChatTemplate(path);
+        var tokenizer = Path.Combine(path, TokenizerFile);
+        var shards = ShardSet.Open(path);
+        try
+        {
+            var tensors = ParameterBinding.Bind(reading.Config, new HuggingFaceNames(reading.IsMultimodal), shards);
+            var digest = CheckpointIdentity.Of(path, reading.Config, tensors);
+            foreach (var file in shards.Files) file.Map();
+            return new Checkpoint(path, shards, tensors)
+            {
+                Config = reading.Config,
+                Digest = digest,
+                GenerationDefaults = defaults,
+                IsInstruct = isInstruct,
+                TokenizerPath = File.Exists(tokenizer) ? tokenizer : null,
+                Warnings = reading.Warnings,
+            };
+        }
+        catch
+        {
+            shards.Dispose();
+            throw;
+        }
+    }
+
+    internal static ConfigReading ReadConfig(string path)
+    {
+        var file = Path.Combine(path, ConfigFile);
+        return LlamaConfigReader.Read(JsonFile.ReadText(file), file);
+    }
+
+    private static bool HasChatTemplate(string path)
+    {
+        if (File.Exists(Path.Combine(path, "chat_template.jinja")) || File.Exists(Path.Combine(path, "chat_template.json"))) return true;
+        var file = Path.Combine(path, "tokenizer_config.json");
+        if (!File.Exists(file)) return false;
+        using var document = JsonFile.ReadObject(file);
+        return document.RootElement.TryGetProperty("chat_template", out var template)
+            && template.ValueKind switch
+            {
+                JsonValueKind.String => template.GetString()!.Length > 0,
+                JsonValueKind.Array => template.GetArrayLength() > 0,
+                JsonValueKind.Null => false,
+                _ => throw new InvalidDataException($"Checkpoint: \"chat_template\" in {Quote(file)} is neither text nor a list. Download the file again."),
+            };
+    }
+}
