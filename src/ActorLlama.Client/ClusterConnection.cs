@@ -1,0 +1,86 @@
+using Akka.Actor;
+using Akka.Cluster.Tools.Client;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Client;
+
+/// <summary>
+/// A client's connection to a cluster: it enters through one node, learns of others, and goes on through them when that one dies. It is
+/// no member and has no vote.
+/// </summary>
+public sealed class ClusterConnection : IAsyncDisposable
+{
+    private static readonly TimeSpan s_askAgain = TimeSpan.FromSeconds(1);
+    private readonly ActorSystem _system;
+    private readonly IActorRef _client;
+
+    private ClusterConnection(ActorSystem system, IActorRef client, string address) =>
+        (_system, _client, Address) = (system, client, address);
+
+    /// <summary>The node that was asked first.</summary>
+    public string Address { get; }
+
+    /// <summary>
+    /// Connects through the node at <paramref name="address"/>. Throws <see cref="InvalidDataException"/> for a malformed address and
+    /// <see cref="ClusterUnreachableException"/> when nothing answers there within <paramref name="timeout"/>.
+    /// </summary>
+    public static async Task<ClusterConnection> ConnectAsync(string address, TimeSpan timeout, CancellationToken cancellation = default)
+    {
+        var node = ClusterAddress.Parse(address);
+        var system = ActorSystem.Create($"{ClusterAddress.System}-client", ClientSettings.For(ClusterAddress.LocalHostFor(node)));
+        var client = system.ActorOf(ClusterClient.Props(ClientSettings.Contacts(system, node)), "cluster");
+        var connection = new ClusterConnection(system, client, node.ToString());
+        try
+        {
+            await connection.GetModelAsync(timeout, cancellation).ConfigureAwait(false);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>The supervisor's view of the cluster. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
+    public Task<ClusterProtocol.Status> GetStatusAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<ClusterProtocol.Status>(new ClusterProtocol.GetStatus(), timeout, cancellation);
+
+    /// <summary>What is served. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
+    public Task<ClusterProtocol.Model> GetModelAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<ClusterProtocol.Model>(new ClusterProtocol.GetModel(), timeout, cancellation);
+
+    /// <summary>Starts generating at once; refusals and failures are thrown by the stream.</summary>
+    public GenerationStream OpenSession(GenerationRequest request)
+    {
+        var session = new SessionId(Guid.NewGuid().ToString("N"));
+        var output = new SessionOutput();
+        var actor = _system.ActorOf(SessionClientActor.Props(session, request, _client, output), session.Value);
+        return new GenerationStream(session, actor, output);
+    }
+
+    public async ValueTask DisposeAsync() => await _system.Terminate().ConfigureAwait(false);
+
+    private async Task<T> AskAsync<T>(IClusterMessage question, TimeSpan timeout, CancellationToken cancellation)
+        where T : IClusterMessage
+    {
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        while (clock.Elapsed < timeout)
+        {
+            var wait = TimeSpan.FromTicks(Math.Min(s_askAgain.Ticks, (timeout - clock.Elapsed).Ticks));
+            if (wait <= TimeSpan.Zero) break;
+            try
+            {
+                var envelope = new ClusterClient.Send(ClientSettings.Gate, question, localAffinity: true);
+                return await _client.Ask<T>(envelope, wait, cancellation).ConfigureAwait(false);
+            }
+            catch (AskTimeoutException)
+            {
+                // Lost on the way, or the contact is being replaced: ask again until the time is up.
+            }
+        }
+
+        throw new ClusterUnreachableException(
+            $"Cluster: no node answered at \"{Address}\" within {timeout.TotalSeconds:0.#} s. Check the address and that a node runs there.");
+    }
+}

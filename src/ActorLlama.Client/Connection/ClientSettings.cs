@@ -1,0 +1,61 @@
+using Akka.Actor;
+using Akka.Cluster.Tools.Client;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Configuration;
+
+namespace ActorLlama.Client;
+
+/// <summary>Settings of a client's actor system: remoting without membership, our codecs and no other.</summary>
+internal static class ClientSettings
+{
+    /// <summary>Where every node takes clients' messages; registered with its receptionist.</summary>
+    public const string Gate = "/user/gate";
+
+    private const string Text =
+        """
+        akka {
+          loglevel = OFF
+          stdout-loglevel = OFF
+          loggers = []
+          log-dead-letters = off
+          log-dead-letters-during-shutdown = off
+          coordinated-shutdown { run-by-clr-shutdown-hook = off, exit-clr = off }
+          actor {
+            provider = remote
+            allow-unregistered-types = off
+            serializers {
+              json = "ActorLlama.Protocol.RefusingSerializer, ActorLlama.Protocol"
+              cluster-message = "ActorLlama.Protocol.ClusterMessageSerializer, ActorLlama.Protocol"
+            }
+            serialization-bindings { "ActorLlama.Protocol.IClusterMessage, ActorLlama.Protocol" = cluster-message }
+            serialization-identifiers {
+              "ActorLlama.Protocol.RefusingSerializer, ActorLlama.Protocol" = 1
+              "ActorLlama.Protocol.ClusterMessageSerializer, ActorLlama.Protocol" = 4107
+            }
+          }
+          remote {
+            log-remote-lifecycle-events = off
+            retry-gate-closed-for = 500ms
+            dot-netty.tcp { port = 0, connection-timeout = 5s }
+          }
+          cluster.client {
+            establishing-get-contacts-interval = 500ms
+            refresh-contacts-interval = 5s
+            heartbeat-interval = 250ms
+            acceptable-heartbeat-pause = 1500ms
+            buffer-size = 100
+            reconnect-timeout = off
+          }
+        }
+        """;
+
+    public static Config For(string hostName) =>
+        ConfigurationFactory.ParseString($"akka.remote.dot-netty.tcp.hostname = \"{hostName}\"")
+            .WithFallback(ConfigurationFactory.ParseString(Text))
+            .WithFallback(ClusterClientReceptionist.DefaultConfig())
+            .WithFallback(DistributedPubSub.DefaultConfig());
+
+    public static ClusterClientSettings Contacts(ActorSystem system, Address node) =>
+        ClusterClientSettings.Create(system)
+            .WithInitialContacts([new RootActorPath(node) / "system" / "receptionist"]);
+}

@@ -1,0 +1,37 @@
+using System.Collections.Immutable;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Client;
+
+/// <summary>What to generate.</summary>
+/// <param name="Prompt">Exactly one of token ids, text to complete, or a dialog.</param>
+/// <param name="MaxTokens">At most this many ids are generated.</param>
+public sealed record GenerationRequest(Prompt Prompt, int MaxTokens)
+{
+    /// <summary>Null: the model's own defaults.</summary>
+    public SamplingOptions? Sampling { get; init; }
+
+    /// <summary>The text ends before the first of these.</summary>
+    public ImmutableArray<string> StopStrings { get; init; } = [];
+
+    /// <summary>Go on after the model's end tokens.</summary>
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>Which rows of logits to return with the result.</summary>
+    public LogitsWanted Logits { get; init; }
+
+    /// <summary>
+    /// The session fails when it makes no progress (no token, logits or end) for this long; whatever dies meanwhile. A little more than
+    /// the nodes' own <c>actorllama.session.fail-after</c>.
+    /// </summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(14);
+
+    /// <summary>The session fails when it is not finished after this long. Null: no bound.</summary>
+    public TimeSpan? TotalTimeout { get; init; }
+
+    public static Prompt Text(string text) => new(null, text, null);
+
+    public static Prompt Tokens(IEnumerable<int> ids) => new([.. ids], null, null);
+
+    public static Prompt Dialog(IEnumerable<ChatTurn> turns) => new(null, null, [.. turns]);
+}

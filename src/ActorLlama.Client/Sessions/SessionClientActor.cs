@@ -1,0 +1,279 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster.Tools.Client;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Client;
+
+/// <summary>
+/// One session, seen from its client. Opening -> Streaming -> stopped; Streaming -> Opening when the session is gone and is opened again
+/// with a higher epoch; either -> Cancelling -> stopped. Every message may be lost: what is not answered is said again on the tick, and
+/// silence ends the session with an error.
+/// </summary>
+internal sealed class SessionClientActor : UntypedActor, IWithTimers
+{
+    public static Props Props(SessionId session, GenerationRequest request, IActorRef cluster, SessionOutput output) =>
+        Akka.Actor.Props.Create(() => new SessionClientActor(session, request, cluster, output));
+
+    /// <summary>The consumer wants no more.</summary>
+    public sealed class Stop : INoSerializationVerificationNeeded
+    {
+        public static Stop Instance { get; } = new();
+    }
+
+    private sealed class PatienceTick : INoSerializationVerificationNeeded
+    {
+        public static PatienceTick Instance { get; } = new();
+    }
+
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_repeat = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_cancelFor = TimeSpan.FromSeconds(1);
+    private readonly SessionId _session;
+    private readonly GenerationRequest _request;
+    private readonly IActorRef _cluster;
+    private readonly SessionOutput _output;
+    private readonly LogitsLedger _logits = new();
+    private TokenLedger _ledger = TokenLedger.Empty;
+    private ImmutableArray<int>? _promptTokens;
+    private SessionProtocol.Finished? _end;
+    private TimeSpan _startedAt;
+    private TimeSpan _heardAt;
+    private TimeSpan _progressAt;
+    private TimeSpan _saidAt;
+    private TimeSpan _stoppedAt;
+    private TimeSpan _notBefore;
+
+    private SessionClientActor(SessionId session, GenerationRequest request, IActorRef cluster, SessionOutput output) =>
+        (_session, _request, _cluster, _output) = (session, request, cluster, output);
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private static TimeSpan Now => Context.System.Scheduler.MonotonicClock;
+
+    protected override void PreStart()
+    {
+        _startedAt = _heardAt = _progressAt = Now;
+        Timers.StartPeriodicTimer(PatienceTick.Instance, PatienceTick.Instance, s_tick);
+        SendOpen();
+    }
+
+    protected override void OnReceive(object message) => Opening(message);
+
+    private void Opening(object message)
+    {
+        switch (message)
+        {
+            case SessionProtocol.Opened opened: OnOpened(opened); break;
+            case SessionProtocol.LogitsPart part: OnLogits(part); break;
+            case SessionProtocol.Tokens tokens: OnTokens(tokens); break;
+            case SessionProtocol.Finished finished: OnFinished(finished); break;
+            case SessionProtocol.Refused refused: OnRefusedOpening(refused); break;
+            case PatienceTick: OnTick(SendOpen); break;
+            case Stop: StartCancelling(); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void Streaming(object message)
+    {
+        switch (message)
+        {
+            case SessionProtocol.Opened opened: OnOpened(opened); break;
+            case SessionProtocol.LogitsPart part: OnLogits(part); break;
+            case SessionProtocol.Tokens tokens: OnTokens(tokens); break;
+            case SessionProtocol.Finished finished: OnFinished(finished); break;
+            case SessionProtocol.Refused refused: OnRefusedStreaming(refused); break;
+            case PatienceTick: OnTick(SayWhereWeAre); break;
+            case Stop: StartCancelling(); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void Cancelling(object message)
+    {
+        switch (message)
+        {
+            case SessionProtocol.Finished finished when IsCurrent(finished.Epoch): Complete(FinishReason.Cancelled, finished); break;
+            case SessionProtocol.Refused refused when IsCurrent(refused.Epoch): Complete(FinishReason.Cancelled, null); break;
+            case SessionProtocol.Opened opened when IsCurrent(opened.Epoch): _promptTokens ??= opened.PromptTokens; break;
+            case PatienceTick when Now - _stoppedAt >= s_cancelFor: Complete(FinishReason.Cancelled, null); break;
+            case PatienceTick: SendCancel(); break;
+            case IClusterMessage or Stop: break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private bool IsCurrent(long epoch) => epoch == _ledger.Epoch;
+
+    private void OnOpened(SessionProtocol.Opened opened)
+    {
+        if (!IsCurrent(opened.Epoch)) return;
+        _heardAt = Now;
+        if (_promptTokens is null) _progressAt = Now;
+        _promptTokens ??= opened.PromptTokens;
+        _output.Opened.TrySetResult(_promptTokens.Value);
+        Become(Streaming);
+    }
+
+    private void OnTokens(SessionProtocol.Tokens tokens)
+    {
+        if (!IsCurrent(tokens.Epoch)) return;
+        _heardAt = Now;
+        try
+        {
+            var room = SessionOutput.Capacity - _output.Tokens.Reader.Count;
+            var (ledger, taken, gap) = _ledger.Take(tokens, room);
+            _ledger = ledger;
+            if (taken.Length > 0) _progressAt = Now;
+            foreach (var token in taken) _output.Tokens.Writer.TryWrite(token);
+            if (gap) SendResume();
+            else Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
+            FinishWhenAllIsHere();
+        }
+        catch (InvalidDataException e)
+        {
+            GiveUp(e.Message);
+        }
+    }
+
+    private void OnLogits(SessionProtocol.LogitsPart part)
+    {
+        if (!IsCurrent(part.Epoch)) return;
+        _heardAt = _progressAt = Now;
+        try
+        {
+            _logits.Add(part);
+        }
+        catch (InvalidDataException e)
+        {
+            GiveUp(e.Message);
+        }
+    }
+
+    private void OnFinished(SessionProtocol.Finished finished)
+    {
+        if (!IsCurrent(finished.Epoch)) return;
+        _heardAt = _progressAt = Now;
+        _end = finished;
+        if (_ledger.Next < finished.Count) SendResume();
+        FinishWhenAllIsHere();
+    }
+
+    private void FinishWhenAllIsHere()
+    {
+        if (_end is not { } end || (end.Reason != FinishReason.Failed && _ledger.Next < end.Count)) return;
+        Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
+        if (end.Reason == FinishReason.Failed)
+        {
+            Fail(RefusalReason.Failed, end.Error ?? "Session: the cluster could not go on.");
+            return;
+        }
+
+        if (MissingLogits() is { } missing) Fail(RefusalReason.Failed, $"Session: the logits of position {missing} did not arrive in full.");
+        else Complete(end.Reason, end);
+    }
+
+    /// <summary>The first position that was asked for and is not complete, or null.</summary>
+    private int? MissingLogits()
+    {
+        if (_request.Logits == LogitsWanted.None || _promptTokens is not { Length: > 0 } prompt) return null;
+        var first = _request.Logits == LogitsWanted.All ? 0 : prompt.Length - 1;
+        foreach (var position in _logits.Missing(first, prompt.Length - 1 + _ledger.Next)) return position;
+        return null;
+    }
+
+    private void OnRefusedOpening(SessionProtocol.Refused refused)
+    {
+        if (!IsCurrent(refused.Epoch)) return;
+        _heardAt = Now;
+        switch (refused.Reason)
+        {
+            case RefusalReason.Unknown: Reopen(); break;
+            case RefusalReason.Busy or RefusalReason.Loading: _notBefore = Now + TimeSpan.FromMilliseconds(refused.RetryAfterMs); break;
+            case RefusalReason.NotReady when _promptTokens is not null: break;
+            default: Fail(refused.Reason, refused.Message); break;
+        }
+    }
+
+    private void OnRefusedStreaming(SessionProtocol.Refused refused)
+    {
+        if (!IsCurrent(refused.Epoch)) return;
+        if (refused.Reason == RefusalReason.Unknown) Reopen();
+        else Fail(refused.Reason, refused.Message);
+    }
+
+    /// <summary>The session's node is gone and with it what it knew: give the next incarnation all that we hold.</summary>
+    private void Reopen()
+    {
+        _heardAt = Now;
+        _end = null;
+        _ledger = _ledger.Reopened();
+        Become(Opening);
+        SendOpen();
+    }
+
+    private void OnTick(Action sayAgain)
+    {
+        if (_output.Tokens.Reader.Count == SessionOutput.Capacity) _progressAt = Now;
+        if (Now - _progressAt >= _request.StallTimeout)
+            GiveUp($"Session: no progress for {_request.StallTimeout.TotalSeconds:0.#} s. Check the cluster's nodes.");
+        else if (_request.TotalTimeout is { } bound && Now - _startedAt >= bound)
+            GiveUp($"Session: not finished within {bound.TotalSeconds:0.#} s. Ask for fewer tokens or allow more time.");
+        else if (Now - _saidAt >= s_repeat && Now >= _notBefore)
+            sayAgain();
+    }
+
+    /// <summary>We are here, and this is what we hold. After silence also: send to us, on whatever way this message came.</summary>
+    private void SayWhereWeAre()
+    {
+        if (Now - _heardAt >= s_repeat) SendResume();
+        else Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
+    }
+
+    private void SendOpen() => Send(new SessionProtocol.Open(
+        _session, _ledger.Epoch, _request.Prompt, _request.Sampling,
+        new SessionProtocol.GenerationLimits(_request.MaxTokens, _request.StopStrings, _request.IgnoreEos),
+        [.. _ledger.Ids], _request.Logits));
+
+    private void SendResume() => Send(new SessionProtocol.Resume(_session, _ledger.Epoch, _ledger.Next));
+
+    private void SendCancel() => Send(new SessionProtocol.Cancel(_session, _ledger.Epoch));
+
+    private void Send(IClusterMessage message)
+    {
+        _saidAt = Now;
+        _cluster.Tell(new ClusterClient.Send(ClientSettings.Gate, message, localAffinity: true), Self);
+    }
+
+    private void StartCancelling()
+    {
+        _stoppedAt = Now;
+        SendCancel();
+        Become(Cancelling);
+    }
+
+    private void Complete(FinishReason reason, SessionProtocol.Finished? end)
+    {
+        var tail = end is { Reason: not FinishReason.Cancelled } ? end.TailText : "";
+        _output.Finish(new GenerationResult(
+            _promptTokens ?? _request.Prompt.Tokens ?? [], [.. _ledger.Ids], _ledger.Text + tail, tail, reason,
+            end?.Timings ?? new SessionProtocol.Timings(0, 0), _logits.Rows()));
+        Context.Stop(Self);
+    }
+
+    private void GiveUp(string message)
+    {
+        SendCancel();
+        Fail(RefusalReason.Failed, message);
+    }
+
+    private void Fail(RefusalReason reason, string message)
+    {
+        _output.Fail(new GenerationFailedException(reason, message));
+        Context.Stop(Self);
+    }
+
+    protected override void PostStop() =>
+        _output.Fail(new GenerationFailedException(RefusalReason.Failed, "Session: the connection was closed."));
+}
