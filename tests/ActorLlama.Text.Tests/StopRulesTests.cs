@@ -36,9 +36,11 @@ public class StopRulesTests
     [Property(MaxTest = 2000)]
     public Property Streaming_equals_a_search_in_the_whole_text_however_it_is_cut()
     {
-        var letters = Gen.Elements('a', 'b').ListOf().Select(list => new string([.. list]));
-        var stops = letters.Where(s => s.Length is > 0 and < 6).ListOf().Where(list => list.Count < 4);
-        return Prop.ForAll(stops.ToArbitrary(), letters.ListOf().ToArbitrary(), (strings, pieces) =>
+        var letters = (int from, int to) => Gen.Choose(from, to)
+            .SelectMany(length => Gen.Elements('a', 'b').ArrayOf(length)).Select(chars => new string(chars));
+        var stops = Gen.Choose(0, 3).SelectMany(count => letters(1, 5).ListOf(count));
+        var cut = Gen.Choose(0, 12).SelectMany(count => letters(0, 4).ListOf(count));
+        return Prop.ForAll(stops.ToArbitrary(), cut.ToArbitrary(), (strings, pieces) =>
         {
             var rules = new StopRules([], strings);
             var emitted = "";

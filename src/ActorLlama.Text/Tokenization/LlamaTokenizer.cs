@@ -61,6 +61,7 @@ public sealed class LlamaTokenizer
     /// </param>
     public int[] Encode(string text, bool allowSpecial = false)
     {
+        text = WellFormed(text);
         var ids = new List<int>(text.Length / 3 + 8);
         var start = 0;
         foreach (var end in LongRunSplitter.PartEnds(text))
@@ -116,6 +117,14 @@ public sealed class LlamaTokenizer
     public int SpecialId(string name) => TryGetSpecial(name, out var id)
         ? id
         : throw new InvalidDataException($"Tokenizer: special token \"{name}\" does not exist in a vocabulary of {VocabularySize} ids with {EntryCount} entries.");
+
+    /// <summary>The BPE would encode half a surrogate pair as three bytes that are not UTF-8.</summary>
+    private static string WellFormed(string text)
+    {
+        foreach (var unit in text)
+            if (char.IsSurrogate(unit)) return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
+        return text;
+    }
 
     private void EncodeWithSpecials(ReadOnlySpan<char> text, List<int> ids)
     {
