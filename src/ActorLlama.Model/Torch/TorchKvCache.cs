@@ -1,0 +1,91 @@
+using static TorchSharp.torch;
+
+namespace ActorLlama.Model;
+
+/// <summary>Blocks of 64 positions, a key and a value tensor [64, Hk·h] each, per layer. Holds values without gradient.</summary>
+internal sealed class TorchKvCache(LlamaConfig config, int firstLayer, int layers, ScalarType type, Device device) : KvCache
+{
+    private readonly Layer[] _layers = [.. Enumerable.Range(0, layers).Select(_ => new Layer())];
+    private readonly int _width = config.KvHeads * config.HeadDim;
+
+    public override int Length => _layers.Min(layer => layer.End);
+
+    public override long Bytes => _layers.Sum(layer => (long)layer.Blocks.Count) * 2 * BlockPositions * _width * (type == ScalarType.Float32 ? 4 : 2);
+
+    /// <summary>First position that a query at <paramref name="position"/> or later may see in that layer.</summary>
+    public int FirstVisible(int layer, int position) => config.ChunkOf(layer) is { } chunk ? position / chunk * chunk : 0;
+
+    /// <summary>Keys and values [to - from, Hk·h] as stored; the caller disposes them.</summary>
+    public (Tensor K, Tensor V) Gather(int layer, int from, int to)
+    {
+        var blocks = Of(layer).Blocks;
+        var k = new List<Tensor>();
+        var v = new List<Tensor>();
+        for (var at = from; at < to; at = (at / BlockPositions + 1) * BlockPositions)
+        {
+            var (offset, count) = (at % BlockPositions, Math.Min(to - at, BlockPositions - at % BlockPositions));
+            var block = blocks[at / BlockPositions];
+            k.Add(block.K.narrow(0, offset, count));
+            v.Add(block.V.narrow(0, offset, count));
+        }
+        return (cat(k), cat(v));
+    }
+
+    /// <summary>Stores rows [n, Hk·h] at positions [start, start + n), then drops blocks that no later batch may see.</summary>
+    public void Write(int layer, int start, Tensor k, Tensor v)
+    {
+        var state = Of(layer);
+        if (start > state.End || start < state.Start)
+            throw new InvalidOperationException(
+                $"Cache: rows at position {start} of layer {layer} do not follow on; they may start from {state.Start} to {state.End}.");
+        using var scope = NewDisposeScope();
+        using var noGrad = no_grad();
+        var count = (int)k.shape[0];
+        for (var done = 0; done < count;)
+        {
+            var (index, offset) = Math.DivRem(start + done, BlockPositions);
+            var piece = Math.Min(count - done, BlockPositions - offset);
+            if (!state.Blocks.TryGetValue(index, out var block)) state.Blocks[index] = block = NewBlock();
+            block.K.narrow(0, offset, piece).copy_(k.narrow(0, done, piece));
+            block.V.narrow(0, offset, piece).copy_(v.narrow(0, done, piece));
+            done += piece;
+        }
+        (state.Start, state.End) = (start, start + count);
+        foreach (var index in state.Blocks.Keys.Where(index => (index + 1) * BlockPositions <= FirstVisible(layer, start)).ToArray())
+        {
+            state.Blocks.Remove(index, out var dead);
+            dead.Dispose();
+        }
+    }
+
+    public override void Dispose()
+    {
+        foreach (var layer in _layers)
+        {
+            foreach (var block in layer.Blocks.Values) block.Dispose();
+            layer.Blocks.Clear();
+        }
+    }
+
+    private Layer Of(int layer) => _layers[layer - firstLayer];
+
+    private Block NewBlock() => new(
+        zeros(BlockPositions, _width, type, device).DetachFromDisposeScope(), zeros(BlockPositions, _width, type, device).DetachFromDisposeScope());
+
+    private readonly record struct Block(Tensor K, Tensor V) : IDisposable
+    {
+        public void Dispose()
+        {
+            K.Dispose();
+            V.Dispose();
+        }
+    }
+
+    /// <summary>Start and end of the last write, and the blocks held by their index.</summary>
+    private sealed class Layer
+    {
+        public int Start { get; set; }
+        public int End { get; set; }
+        public Dictionary<int, Block> Blocks { get; } = [];
+    }
+}
