@@ -33,9 +33,9 @@ internal static class TorchMath
     /// <summary>Turns pairs (2j, 2j + 1) of x [T,H,h] by angles given as cos and sin [T,1,h/2].</summary>
     public static Tensor Rotate(Tensor x_THh, Tensor cos_T1p, Tensor sin_T1p)
     {
-        var pairs = x_THh.to(ScalarType.Float32).unflatten(-1, -1, 2);
+        var pairs = x_THh.to(ScalarType.Float32).reshape(x_THh.shape[0], x_THh.shape[1], -1, 2);
         var (even, odd) = (pairs.select(-1, 0), pairs.select(-1, 1));
-        return stack([even * cos_T1p - odd * sin_T1p, even * sin_T1p + odd * cos_T1p], -1).flatten(-2).to(x_THh.dtype);
+        return stack([even * cos_T1p - odd * sin_T1p, even * sin_T1p + odd * cos_T1p], -1).reshape(x_THh.shape).to(x_THh.dtype);
     }
 
     /// <summary>silu(gate) · up, rounded after SiLU and after the product.</summary>
