@@ -7,7 +7,7 @@ namespace ActorLlama.Checkpoints;
 /// <summary>Opens checkpoints in Hugging Face's layout (spec 1.6, 3.1): sharded or single-file, multimodal or text-only.</summary>
 public static class CheckpointDirectory
 {
-    private const string ConfigFile = "config.json";
+    internal const string ConfigFile = "config.json";
     private const string TokenizerFile = "tokenizer.model";
 
     /// <summary>

@@ -14,6 +14,9 @@ internal sealed class SafetensorsHeader
     /// <summary>The format's own bound.</summary>
     public const long LongestHeader = 100_000_000;
 
+    /// <summary>The one key of the header that is no tensor.</summary>
+    public const string MetadataKey = "__metadata__";
+
     private const int LengthBytes = 8;
     private const string Again = "Download or write the file again.";
 
@@ -76,7 +79,7 @@ internal sealed class SafetensorsHeader
         foreach (var property in root.EnumerateObject())
         {
             if (!names.Add(property.Name)) throw Fault(property.Name, "appears twice in the header; names are unique");
-            if (property.Name == "__metadata__") CheckMetadata(property.Value);
+            if (property.Name == MetadataKey) CheckMetadata(property.Value);
             else entries.Add(ParseEntry(property.Name, property.Value));
         }
         entries.Sort((a, b) => a.Offset != b.Offset ? a.Offset.CompareTo(b.Offset) : a.Bytes.CompareTo(b.Bytes));
@@ -86,7 +89,7 @@ internal sealed class SafetensorsHeader
     private void CheckMetadata(JsonElement metadata)
     {
         if (metadata.ValueKind != JsonValueKind.Object || metadata.EnumerateObject().Any(p => p.Value.ValueKind != JsonValueKind.String))
-            throw new InvalidDataException($"Checkpoint: \"__metadata__\" in {Quote(_file)} is no object of strings. {Again}");
+            throw new InvalidDataException($"Checkpoint: {Quote(MetadataKey)} in {Quote(_file)} is no object of strings. {Again}");
     }
 
     private SafetensorsEntry ParseEntry(string name, JsonElement entry)

@@ -1,0 +1,24 @@
+using System.Text.Json.Nodes;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>Turns any <c>config.json</c> that the reader accepts into the flat one of a text-only bfloat16 model (spec 1.6).</summary>
+internal static class FlatConfig
+{
+    public static string Of(string json)
+    {
+        var root = JsonNode.Parse(json)!.AsObject();
+        var flat = new JsonObject
+        {
+            ["architectures"] = new JsonArray("Llama4ForCausalLM"),
+            ["model_type"] = "llama4_text",
+            ["torch_dtype"] = "bfloat16",
+        };
+        // The multimodal layout keeps this one outside.
+        if (root["tie_word_embeddings"] is { } tied) flat["tie_word_embeddings"] = tied.DeepClone();
+        var text = root["text_config"]?.AsObject() ?? root;
+        foreach (var (key, value) in text)
+            if (key is not ("architectures" or "model_type" or "torch_dtype" or "dtype")) flat[key] = value?.DeepClone();
+        return flat.ToJsonString(JsonText.Indented);
+    }
+}

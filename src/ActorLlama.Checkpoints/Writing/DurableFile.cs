@@ -1,0 +1,48 @@
+using System.Runtime.InteropServices;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>Files that are either whole or absent, also after a crash: written under a temporary name, forced to disk, renamed.</summary>
+internal static partial class DurableFile
+{
+    /// <summary>Ends every temporary name.</summary>
+    public const string TemporarySuffix = ".partial";
+
+    /// <summary>Writes a small text file.</summary>
+    public static void WriteText(string path, string text)
+    {
+        var temporary = path + TemporarySuffix;
+        using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+        {
+            stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
+            stream.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>Forces the names in a folder to disk, so that renames survive a power cut. Does nothing on Windows, where no call exists for it.</summary>
+    public static void SyncFolder(string path)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var descriptor = Open(path, 0);
+        if (descriptor < 0) throw new IOException($"Checkpoint: folder \"{path}\" cannot be opened to force it to disk (error {Marshal.GetLastPInvokeError()}).");
+        try
+        {
+            // Some network file systems refuse to sync a folder; the files themselves are on disk already.
+            _ = Sync(descriptor);
+        }
+        finally
+        {
+            _ = Close(descriptor);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync")]
+    private static partial int Sync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
+}

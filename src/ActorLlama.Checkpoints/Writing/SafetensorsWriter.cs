@@ -1,0 +1,121 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
+using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>
+/// Writes tensors into a folder as <c>model.safetensors</c>, or as shards with their index when they exceed <see cref="ShardBytes"/>.
+/// Memory use is a few megabytes per thread. Files appear under their names only when all of them are on disk.
+/// </summary>
+/// <param name="folder">An existing folder.</param>
+public sealed class SafetensorsWriter(string folder)
+{
+    public const long DefaultShardBytes = 5_000_000_000;
+
+    /// <summary>A multiple of every element's size.</summary>
+    private const int ChunkBytes = 1 << 22;
+
+    /// <summary>Largest shard in bytes of tensors; a single tensor may exceed it.</summary>
+    public long ShardBytes { get; init; } = DefaultShardBytes;
+
+    /// <summary>Threads that fill and write. The files do not depend on it.</summary>
+    public int Threads { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Called from writing threads, by one at a time.</summary>
+    public Action<WriteProgress>? Progress { get; init; }
+
+    /// <summary>
+    /// Writes all tensors. When it throws, also by cancellation, it leaves no file of its own behind and those that were there as they were.
+    /// </summary>
+    public void Write(IReadOnlyList<TensorToWrite> tensors, CancellationToken cancellation = default)
+    {
+        var shards = ShardPlan.Of(tensors, ShardBytes);
+        var tally = new Tally(tensors.Sum(tensor => tensor.Bytes), Progress);
+        try
+        {
+            foreach (var shard in shards) WriteShard(shard, tally, cancellation);
+        }
+        catch
+        {
+            foreach (var shard in shards) File.Delete(TemporaryOf(shard));
+            throw;
+        }
+        foreach (var shard in shards) File.Move(TemporaryOf(shard), Path.Combine(folder, shard.FileName), overwrite: true);
+        if (shards.Length > 1) DurableFile.WriteText(Path.Combine(folder, ShardSet.IndexFile), IndexOf(shards));
+        DurableFile.SyncFolder(folder);
+    }
+
+    private string TemporaryOf(ShardPlan shard) => Path.Combine(folder, shard.FileName + DurableFile.TemporarySuffix);
+
+    private void WriteShard(ShardPlan shard, Tally tally, CancellationToken cancellation)
+    {
+        using var handle = File.OpenHandle(TemporaryOf(shard), FileMode.Create, FileAccess.Write, FileShare.None, preallocationSize: shard.FileBytes);
+        RandomAccess.Write(handle, shard.Header, 0);
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Threads, CancellationToken = cancellation };
+        try
+        {
+            Parallel.ForEach(ChunksOf(shard), options, chunk => WriteChunk(handle, chunk, tally));
+        }
+        catch (AggregateException faults)
+        {
+            // Several threads meet the same full disk; the first tells it.
+            ExceptionDispatchInfo.Throw(faults.InnerExceptions[0]);
+        }
+        RandomAccess.FlushToDisk(handle);
+    }
+
+    private static IEnumerable<Chunk> ChunksOf(ShardPlan shard)
+    {
+        var begin = (long)shard.Header.Length;
+        foreach (var tensor in shard.Tensors)
+        {
+            for (var offset = 0L; offset < tensor.Bytes; offset += ChunkBytes)
+                yield return new Chunk(tensor, offset, begin + offset, (int)Math.Min(ChunkBytes, tensor.Bytes - offset));
+            begin += tensor.Bytes;
+        }
+    }
+
+    private static void WriteChunk(SafeFileHandle handle, Chunk chunk, Tally tally)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(chunk.Bytes);
+        try
+        {
+            var bytes = buffer.AsSpan(0, chunk.Bytes);
+            chunk.Tensor.Fill(chunk.Offset, bytes);
+            RandomAccess.Write(handle, bytes, chunk.FileOffset);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+        tally.Add(chunk.Bytes);
+    }
+
+    private static string IndexOf(ImmutableArray<ShardPlan> shards) => JsonSerializer.Serialize(
+        new Dictionary<string, object>
+        {
+            ["metadata"] = new Dictionary<string, long> { ["total_size"] = shards.Sum(shard => shard.Tensors.Sum(tensor => tensor.Bytes)) },
+            ["weight_map"] = new SortedDictionary<string, string>(
+                shards.SelectMany(shard => shard.Tensors, (shard, tensor) => (shard, tensor)).ToDictionary(pair => pair.tensor.Name, pair => pair.shard.FileName),
+                StringComparer.Ordinal),
+        },
+        JsonText.Indented);
+
+    private readonly record struct Chunk(TensorToWrite Tensor, long Offset, long FileOffset, int Bytes);
+
+    private sealed class Tally(long total, Action<WriteProgress>? progress)
+    {
+        private readonly Lock _lock = new();
+        private long _written;
+
+        public void Add(long bytes)
+        {
+            if (progress is null) return;
+            // Reports arrive in order and never two at once.
+            lock (_lock) progress(new WriteProgress(_written += bytes, total));
+        }
+    }
+}

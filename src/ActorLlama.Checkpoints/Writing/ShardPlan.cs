@@ -1,0 +1,92 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Text.Json;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>One safetensors file to be written: its tensors in order, its header, and where the data begins.</summary>
+internal sealed class ShardPlan
+{
+    private ShardPlan(string fileName, ImmutableArray<TensorToWrite> tensors)
+    {
+        FileName = fileName;
+        Tensors = tensors;
+        Header = MakeHeader(tensors);
+        FileBytes = Header.Length + tensors.Sum(tensor => tensor.Bytes);
+    }
+
+    public string FileName { get; }
+
+    public ImmutableArray<TensorToWrite> Tensors { get; }
+
+    /// <summary>Length prefix and JSON, padded so that the data begins at a multiple of 8.</summary>
+    public byte[] Header { get; }
+
+    public long FileBytes { get; }
+
+    /// <summary>Fills shards in the given order; a tensor larger than a shard has one to itself. One shard is called <c>model.safetensors</c>.</summary>
+    public static ImmutableArray<ShardPlan> Of(IReadOnlyList<TensorToWrite> tensors, long shardBytes)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal) { SafetensorsHeader.MetadataKey };
+        foreach (var tensor in tensors)
+            if (!names.Add(tensor.Name))
+                throw new ArgumentException($"Checkpoint: the name \"{tensor.Name}\" is taken; names of tensors are unique.", nameof(tensors));
+        var shards = new List<List<TensorToWrite>> { new() };
+        var filled = 0L;
+        foreach (var tensor in tensors)
+        {
+            if (shards[^1].Count > 0 && filled > shardBytes - tensor.Bytes)
+            {
+                shards.Add([]);
+                filled = 0;
+            }
+            shards[^1].Add(tensor);
+            filled += tensor.Bytes;
+        }
+        return [.. shards.Select((shard, index) => new ShardPlan(NameOf(index, shards.Count), Aligned(shard)))];
+    }
+
+    private static string NameOf(int index, int count) =>
+        count == 1 ? ShardSet.SingleFile : $"model-{index + 1:d5}-of-{count:d5}.safetensors";
+
+    /// <summary>Wide elements first, so that each tensor begins at a multiple of its element's size.</summary>
+    private static ImmutableArray<TensorToWrite> Aligned(IEnumerable<TensorToWrite> tensors) => [.. tensors.OrderByDescending(tensor => tensor.ElementBits)];
+
+    private static byte[] MakeHeader(ImmutableArray<TensorToWrite> tensors)
+    {
+        using var buffer = new MemoryStream();
+        buffer.Write(stackalloc byte[8]);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject(SafetensorsHeader.MetadataKey);
+            json.WriteString("format", "pt");
+            json.WriteEndObject();
+            var begin = 0L;
+            foreach (var tensor in tensors)
+            {
+                WriteEntry(json, tensor, begin);
+                begin += tensor.Bytes;
+            }
+            json.WriteEndObject();
+        }
+        while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' ');
+        var header = buffer.ToArray();
+        BinaryPrimitives.WriteInt64LittleEndian(header, header.Length - 8);
+        return header;
+    }
+
+    private static void WriteEntry(Utf8JsonWriter json, TensorToWrite tensor, long begin)
+    {
+        json.WriteStartObject(tensor.Name);
+        json.WriteString("dtype", tensor.Type);
+        json.WriteStartArray("shape");
+        foreach (var size in tensor.Shape) json.WriteNumberValue(size);
+        json.WriteEndArray();
+        json.WriteStartArray("data_offsets");
+        json.WriteNumberValue(begin);
+        json.WriteNumberValue(begin + tensor.Bytes);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}
