@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using ActorLlama.Planning.Placement;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Supervision;
+
+/// <summary>The units of the current plan as the nodes' offers show them.</summary>
+internal static class HeldUnits
+{
+    /// <summary>The stage as its node holds it under the current epoch of its pipeline, loaded or not; null when it does not.</summary>
+    public static NodeProtocol.HeldStage? Of(SupervisorState state, StagePlacement stage) =>
+        state.Offers.TryGetValue(stage.Device.Node, out var offer)
+            ? offer.Stages.FirstOrDefault(h => Pins.Same(h.Placement, stage) && h.Placement.Device == stage.Device
+                && h.PlanEpoch == state.Plan.PipelineEpochs[stage.Pipeline])
+            : null;
+
+    public static NodeProtocol.HeldShard? Of(SupervisorState state, ShardPlacement shard) =>
+        state.Offers.TryGetValue(shard.Device.Node, out var offer)
+            ? offer.Shards.FirstOrDefault(h => Pins.Same(h.Placement, shard) && h.Placement.Device == shard.Device && h.RouteEpoch == shard.Epoch)
+            : null;
+
+    public static ImmutableArray<NodeProtocol.HeldStage> LoadedStages(SupervisorState state) =>
+        [.. state.Plan.Stages.Select(s => Of(state, s)).OfType<NodeProtocol.HeldStage>()
+            .Where(h => h.Fault is null && h.Stage is not null && (h.Placement.Index > 0 || h.Scheduler is not null))];
+
+    /// <summary>Loaded shard replicas; their row counters are left out, so that only a change of route is a change.</summary>
+    public static ImmutableArray<NodeProtocol.HeldShard> LoadedShards(SupervisorState state) =>
+        [.. state.Plan.Shards.Select(s => Of(state, s)).OfType<NodeProtocol.HeldShard>()
+            .Where(h => h.Fault is null && h.Expert is not null)
+            .Select(h => h with { RowsComputed = 0 })];
+
+    /// <summary>Every fault of a planned unit: node, device, unit and why.</summary>
+    public static IEnumerable<string> Faults(SupervisorState state)
+    {
+        foreach (var stage in state.Plan.Stages)
+            if (Of(state, stage)?.Fault is { } fault)
+                yield return $"{Where(state, stage.Device)}, stage {stage.Index} of pipeline {stage.Pipeline}: {fault}";
+        foreach (var shard in state.Plan.Shards)
+            if (Of(state, shard)?.Fault is { } fault)
+                yield return $"{Where(state, shard.Device)}, expert shard {shard.Shard} replica {shard.Replica}: {fault}";
+    }
+
+    public static IEnumerable<ShardPlacement> Unheld(SupervisorState state) => state.Plan.Shards.Where(s => Of(state, s) is null);
+
+    public static long LoadedBytes(SupervisorState state) =>
+        state.Plan.Stages.Sum(s => Math.Min(s.WeightBytes, Of(state, s)?.LoadedBytes ?? 0))
+        + state.Plan.Shards.Sum(s => Math.Min(s.WeightBytes, Of(state, s)?.LoadedBytes ?? 0));
+
+    public static long WeightBytes(PlacementPlan plan) => plan.Stages.Sum(s => s.WeightBytes) + plan.Shards.Sum(s => s.WeightBytes);
+
+    private static string Where(SupervisorState state, DeviceId device) => $"node \"{state.Offers[device.Node].Name}\", device \"{device.Name}\"";
+}

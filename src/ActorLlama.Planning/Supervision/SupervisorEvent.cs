@@ -1,0 +1,22 @@
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Supervision;
+
+/// <summary>What a supervisor learns.</summary>
+public abstract record SupervisorEvent
+{
+    private SupervisorEvent()
+    {
+    }
+
+    public sealed record OfferReceived(NodeProtocol.Offer Offer) : SupervisorEvent;
+
+    /// <summary>The node is a member of the cluster. Told once for each member when the supervisor starts, too.</summary>
+    public sealed record MemberUp(NodeId Node) : SupervisorEvent;
+
+    /// <summary>The node was removed or downed; this incarnation never comes back.</summary>
+    public sealed record MemberLost(NodeId Node) : SupervisorEvent;
+
+    /// <summary>Time passes: several times a second.</summary>
+    public sealed record Tick : SupervisorEvent;
+}

@@ -1,0 +1,16 @@
+using ActorLlama.Planning.Placement;
+
+namespace ActorLlama.Planning.Supervision;
+
+/// <summary>
+/// How a supervisor acts; times in milliseconds. <paramref name="ExpectedNodes"/>: offers that a new cluster waits for.
+/// <paramref name="FormationTimeoutMs"/>: how long a supervisor that takes over waits for the offers of members.
+/// <paramref name="ResendMs"/>: least time between two sendings of what is not acknowledged. <paramref name="RoutesEveryMs"/>: time after which
+/// unchanged routes are sent again, since nothing acknowledges them.
+/// </summary>
+public sealed record SupervisorOptions(
+    PlanOptions Plan,
+    int ExpectedNodes,
+    long FormationTimeoutMs = 15_000,
+    long ResendMs = 300,
+    long RoutesEveryMs = 1_000);

@@ -1,0 +1,28 @@
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Supervision;
+
+/// <summary>The state that follows from what is planned and held, in words.</summary>
+internal static class SupervisorReasons
+{
+    public static (ClusterState State, string Reason) Of(SupervisorState state)
+    {
+        if (!state.IsFormed) return (ClusterState.Forming, Forming(state));
+        if (state.PlanFailure is { } failure) return (ClusterState.Degraded, $"{failure} Planned because {state.Cause}.");
+        if (HeldUnits.Faults(state).FirstOrDefault() is { } fault) return (ClusterState.Degraded, $"Loading failed: {fault}");
+        var all = state.Plan.Stages.Length + state.Plan.Shards.Length;
+        var loaded = HeldUnits.LoadedStages(state).Length + HeldUnits.LoadedShards(state).Length;
+        return loaded == all
+            ? (ClusterState.Ready, $"all {all} parts of the model are loaded")
+            : (ClusterState.Loading, $"{loaded} of {all} parts of the model are loaded, since {state.Cause}");
+    }
+
+    private static string Forming(SupervisorState state)
+    {
+        var refused = state.Refused.OrderBy(r => r.Key.Address, StringComparer.Ordinal).Select(r => r.Value).FirstOrDefault();
+        var offered = state.Offers.Count == 0
+            ? "no node has offered itself yet"
+            : $"{state.Offers.Count} of {Math.Max(state.Options.ExpectedNodes, state.Members.Count)} nodes have offered themselves";
+        return refused is null ? offered : $"{offered}; refused: {refused}";
+    }
+}

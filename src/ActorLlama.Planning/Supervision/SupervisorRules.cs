@@ -1,0 +1,177 @@
+using System.Collections.Immutable;
+using ActorLlama.Planning.Placement;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Supervision;
+
+/// <summary>
+/// The cluster's supervisor. Forming → Loading → Ready; a loss leads to Loading again under a new plan, or to Degraded when nothing fits; a
+/// failed load leads to Degraded until it is mended. Offers say what is held; plans only ask.
+/// </summary>
+public static class SupervisorRules
+{
+    /// <summary>The next state, and what to do now.</summary>
+    public static (SupervisorState State, ImmutableArray<SupervisorEffect> Effects) Step(
+        SupervisorState state, SupervisorEvent happened, long nowMs)
+    {
+        var effects = ImmutableArray.CreateBuilder<SupervisorEffect>();
+        var next = happened switch
+        {
+            SupervisorEvent.OfferReceived offered => Offered(state, offered.Offer, nowMs, effects),
+            SupervisorEvent.MemberUp up => Joined(state, up.Node, nowMs, effects),
+            SupervisorEvent.MemberLost lost => LostNode(state, lost.Node, nowMs, effects),
+            SupervisorEvent.Tick => Ticked(state, nowMs, effects),
+            _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "Supervisor: unknown event."),
+        };
+        return (Settle(next, nowMs, happened is SupervisorEvent.Tick, effects), effects.ToImmutable());
+    }
+
+    /// <summary>What a supervisor on <paramref name="supervisor"/> answers to <see cref="ClusterProtocol.GetStatus"/>.</summary>
+    public static ClusterProtocol.Status Status(SupervisorState state, NodeId supervisor) =>
+        new(state.State, state.Reason, state.Plan, state.Nodes, supervisor);
+
+    /// <summary>Weight bytes of the plan's units that are in memory, and of all of them.</summary>
+    public static (long LoadedBytes, long TotalBytes) Progress(SupervisorState state) =>
+        (HeldUnits.LoadedBytes(state), HeldUnits.WeightBytes(state.Plan));
+
+    private static SupervisorState Offered(
+        SupervisorState state, NodeProtocol.Offer offer, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (state.Lost.Contains(offer.Node)) return state;
+        if (!state.Members.Contains(offer.Node)) return state with { Early = state.Early.SetItem(offer.Node, offer) };
+        var known = state.Offers.GetValueOrDefault(offer.Node);
+        if (known is not null && offer.PlanEpoch < known.PlanEpoch) return state;
+        if (ModelAgreement.Disagreement(state.Agreed, offer) is { } reason)
+        {
+            effects.Add(new SupervisorEffect.Refuse(offer.Node, reason));
+            return TryForm(state with { Refused = state.Refused.SetItem(offer.Node, reason) }, nowMs, effects);
+        }
+
+        var next = state with
+        {
+            Agreed = state.Agreed ?? offer,
+            Offers = state.Offers.SetItem(offer.Node, offer),
+            Refused = state.Refused.Remove(offer.Node),
+            HighestEpoch = Math.Max(state.HighestEpoch, HeldPlan.HighestEpoch(offer)),
+        };
+        if (!next.IsFormed) return TryForm(next, nowMs, effects);
+        if (known is null) return Replan(next, $"node \"{offer.Name}\" joined", nowMs, effects);
+        return offer.PlanEpoch > next.Plan.Epoch
+            ? Replan(next, $"node \"{offer.Name}\" knows a later plan", nowMs, effects)
+            : AssignBehind(next, [offer], nowMs, effects);
+    }
+
+    private static SupervisorState Joined(
+        SupervisorState state, NodeId node, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (state.Lost.Contains(node) || state.Members.Contains(node)) return state;
+        var next = state with { Members = state.Members.Add(node), Early = state.Early.Remove(node) };
+        return state.Early.TryGetValue(node, out var offer) ? Offered(next, offer, nowMs, effects) : next;
+    }
+
+    private static SupervisorState LostNode(
+        SupervisorState state, NodeId node, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        var name = state.Offers.GetValueOrDefault(node)?.Name;
+        var next = state with
+        {
+            Members = state.Members.Remove(node),
+            Lost = state.Lost.Add(node),
+            Offers = state.Offers.Remove(node),
+            Early = state.Early.Remove(node),
+            Refused = state.Refused.Remove(node),
+            AssignedMs = state.AssignedMs.Remove(node),
+        };
+        if (next.Offers.IsEmpty) return Forgotten(next);
+        if (!next.IsFormed) return TryForm(next, nowMs, effects);
+        var held = next.Plan.Stages.Any(s => s.Device.Node == node) || next.Plan.Shards.Any(s => s.Device.Node == node);
+        return name is not null && (held || next.PlanFailure is not null)
+            ? Replan(next, $"node \"{name}\" was lost", nowMs, effects)
+            : next;
+    }
+
+    private static SupervisorState Ticked(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (!state.IsFormed) return TryForm(state, nowMs, effects);
+        if (state.PlanFailure is not null) return state;
+        var next = AssignBehind(state, state.Nodes, nowMs, effects);
+        return nowMs - next.ServedMs < next.Options.ResendMs ? next : ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
+    }
+
+    /// <summary>A new cluster waits for its number of nodes; one that was formed before waits for what all its members hold, for a time.</summary>
+    private static SupervisorState TryForm(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (state.IsFormed || state.Offers.IsEmpty) return state;
+        var takesOver = state.Offers.Values.Any(HeldPlan.HasHistory);
+        var everyone = state.Members.All(m => state.Offers.ContainsKey(m) || state.Refused.ContainsKey(m));
+        var forms = takesOver
+            ? everyone || nowMs - state.StartedMs >= state.Options.FormationTimeoutMs
+            : state.Offers.Count >= state.Options.ExpectedNodes;
+        if (!forms) return state;
+        var epoch = state.HighestEpoch + (takesOver ? 1 : 0);
+        var held = state with { IsFormed = true, Plan = HeldPlan.From(state.Nodes, epoch), HighestEpoch = epoch };
+        return Replan(held, takesOver ? "a new supervisor took over" : "the cluster formed", nowMs, effects);
+    }
+
+    private static SupervisorState Replan(
+        SupervisorState state, string cause, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        var previous = state.PlanFailure is null ? state.Plan : HeldPlan.From(state.Nodes, state.HighestEpoch);
+        var epoch = state.HighestEpoch + 1;
+        var result = PlacementRules.Plan(state.Agreed!.Shape, state.Devices, state.Options.Plan, previous, epoch);
+        if (result is not PlacementResult.Placed { Plan: var plan })
+            return state with { PlanFailure = ((PlacementResult.DoesNotFit)result).Describe(), Cause = cause };
+
+        var next = state with { Plan = plan, HighestEpoch = epoch, PlanFailure = null, Cause = cause };
+        next = Assign(next, next.Nodes, nowMs, effects);
+        return ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
+    }
+
+    private static SupervisorState AssignBehind(
+        SupervisorState state, IEnumerable<NodeProtocol.Offer> offers, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (state.PlanFailure is not null) return state;
+        var behind = offers.Where(o => o.PlanEpoch < state.Plan.Epoch
+            && nowMs - state.AssignedMs.GetValueOrDefault(o.Node, long.MinValue / 2) >= state.Options.ResendMs);
+        return Assign(state, [.. behind], nowMs, effects);
+    }
+
+    private static SupervisorState Assign(
+        SupervisorState state, ImmutableArray<NodeProtocol.Offer> offers, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (offers.IsEmpty) return state;
+        ImmutableArray<NodeId> nodes = [.. offers.Select(o => o.Node)];
+        ImmutableArray<NodeProtocol.NodeAddress> addresses =
+            [.. state.Nodes.Select(o => new NodeProtocol.NodeAddress(o.Node, o.Name, o.Lane))];
+        effects.Add(new SupervisorEffect.AssignTo(nodes, new NodeProtocol.Assign(state.Plan, addresses)));
+        return state with { AssignedMs = state.AssignedMs.SetItems(nodes.Select(n => KeyValuePair.Create(n, nowMs))) };
+    }
+
+    private static SupervisorState ServeUnheld(
+        SupervisorState state, IEnumerable<ShardPlacement> shards, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        ImmutableArray<ShardPlacement> unheld = [.. shards];
+        effects.AddRange(unheld.Select(s => new SupervisorEffect.PlaceShard(s.Shard, s.Replica, s.Device.Node)));
+        effects.AddRange(unheld.Select(s => new SupervisorEffect.Serve(new ShardProtocol.Serve(s.Shard, s.Replica, s.Epoch))));
+        return unheld.IsEmpty ? state : state with { ServedMs = nowMs };
+    }
+
+    private static SupervisorState Forgotten(SupervisorState state) => state with
+    {
+        Agreed = null,
+        IsFormed = false,
+        Plan = PlacementPlan.Empty,
+        PlanFailure = null,
+        Routes = null,
+    };
+
+    /// <summary>Tells what changed: the state to whoever watches, the routes to all nodes.</summary>
+    private static SupervisorState Settle(
+        SupervisorState state, long nowMs, bool mayRepeat, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        var (now, reason) = SupervisorReasons.Of(state);
+        if (now != state.State || reason != state.Reason) effects.Add(new SupervisorEffect.Report(now, reason));
+        var next = state with { State = now, Reason = reason };
+        return next.IsFormed ? RouteRules.Publish(next, nowMs, mayRepeat, effects) : next;
+    }
+}

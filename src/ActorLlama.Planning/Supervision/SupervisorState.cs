@@ -1,0 +1,67 @@
+using System.Collections.Immutable;
+using ActorLlama.Planning.Placement;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Supervision;
+
+/// <summary>All that a supervisor knows. Begins with <see cref="Start"/>; changed by <see cref="SupervisorRules.Step"/> only.</summary>
+public sealed record SupervisorState
+{
+    private SupervisorState(SupervisorOptions options, long startedMs) => (Options, StartedMs) = (options, startedMs);
+
+    public static SupervisorState Start(SupervisorOptions options, long nowMs) => new(options, nowMs);
+
+    public SupervisorOptions Options { get; }
+
+    public ClusterState State { get; internal init; } = ClusterState.Forming;
+
+    public string Reason { get; internal init; } = "no node has offered itself yet";
+
+    /// <summary>The plan that is assigned; while none fits, what is still held of the last one.</summary>
+    public PlacementPlan Plan { get; internal init; } = PlacementPlan.Empty;
+
+    /// <summary>Latest offers of members that agree on the model, by name.</summary>
+    public ImmutableArray<NodeProtocol.Offer> Nodes =>
+        [.. Offers.Values
+            .OrderBy(o => o.Name, StringComparer.Ordinal)
+            .ThenBy(o => o.Node.Address, StringComparer.Ordinal)
+            .ThenBy(o => o.Node.Uid)];
+
+    internal long StartedMs { get; }
+
+    internal ImmutableHashSet<NodeId> Members { get; init; } = [];
+
+    internal ImmutableHashSet<NodeId> Lost { get; init; } = [];
+
+    internal ImmutableDictionary<NodeId, NodeProtocol.Offer> Offers { get; init; } = ImmutableDictionary<NodeId, NodeProtocol.Offer>.Empty;
+
+    /// <summary>Offers of nodes whose membership is not known yet.</summary>
+    internal ImmutableDictionary<NodeId, NodeProtocol.Offer> Early { get; init; } = ImmutableDictionary<NodeId, NodeProtocol.Offer>.Empty;
+
+    internal ImmutableDictionary<NodeId, string> Refused { get; init; } = ImmutableDictionary<NodeId, string>.Empty;
+
+    /// <summary>The first accepted offer: it says what model this cluster serves.</summary>
+    internal NodeProtocol.Offer? Agreed { get; init; }
+
+    /// <summary>The highest epoch seen or given.</summary>
+    internal long HighestEpoch { get; init; }
+
+    /// <summary>True once this supervisor has planned, well or not.</summary>
+    internal bool IsFormed { get; init; }
+
+    /// <summary>Why the last planning found no plan, or null.</summary>
+    internal string? PlanFailure { get; init; }
+
+    /// <summary>What made the last planning necessary.</summary>
+    internal string Cause { get; init; } = "";
+
+    internal NodeProtocol.Routes? Routes { get; init; }
+
+    internal long RoutedMs { get; init; }
+
+    internal long ServedMs { get; init; }
+
+    internal ImmutableDictionary<NodeId, long> AssignedMs { get; init; } = ImmutableDictionary<NodeId, long>.Empty;
+
+    internal ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of)];
+}
