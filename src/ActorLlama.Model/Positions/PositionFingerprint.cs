@@ -12,7 +12,7 @@ public static class PositionFingerprint
     /// <summary>16 hex digits over frequencies, and cosine, sine and temperature at a fixed list of positions.</summary>
     public static string Of(LlamaConfig config)
     {
-        var table = new RotaryTable(config);
+        var table = new RotaryAngles(config);
         var pairs = config.HeadDim / 2;
         var values = new List<float>(table.Frequencies.ToArray());
         Span<float> cos = new float[pairs], sin = new float[pairs];

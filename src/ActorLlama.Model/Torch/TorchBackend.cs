@@ -12,7 +12,7 @@ public sealed class TorchBackend : IBackend
     private readonly LlamaConfig _config;
     private readonly Device _device;
     private readonly ScalarType _type;
-    private readonly RotaryTable _rotary;
+    private readonly RotaryAngles _rotary;
     private readonly TorchPositions _positions;
 
     /// <param name="config">The model: head widths, positions and masks come from it.</param>
@@ -24,7 +24,7 @@ public sealed class TorchBackend : IBackend
         (_config, Activations) = (config, activations);
         Device = device.Contains(':') ? device : device + ":0";
         _type = activations == ActivationType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
-        _rotary = new RotaryTable(config);
+        _rotary = new RotaryAngles(config);
         _positions = new TorchPositions(config, _rotary, _device);
         NumericFingerprint = $"torch {__version__} {_device.type} {activations} {PositionFingerprint.Of(config)}";
     }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace ActorLlama.Model;
 
 /// <summary>What positions bring, as tensors: made once for a batch and used by all of its layers.</summary>
-internal sealed class TorchPositions(LlamaConfig config, RotaryTable rotary, Device device) : IDisposable
+internal sealed class TorchPositions(LlamaConfig config, RotaryAngles rotary, Device device) : IDisposable
 {
     private ImmutableArray<int> _of;
     private Tensor? _cos, _sin, _temperature;

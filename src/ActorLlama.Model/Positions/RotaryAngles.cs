@@ -1,14 +1,14 @@
 namespace ActorLlama.Model;
 
 /// <summary>
-/// RoPE's angles (spec 2.3), for both backends: frequencies and their llama3 scaling in double, rounded to float32 once; cosine and
-/// sine of position × frequency in double, rounded to float32 once.
+/// RoPE's angles (spec 2.3): frequencies and their llama3 scaling in double, rounded to float32 once; the angle is the float32 product
+/// of position and frequency; its cosine and sine are computed in double and rounded once.
 /// </summary>
-public sealed class RotaryTable
+internal sealed class RotaryAngles
 {
     private readonly float[] _frequencies;
 
-    public RotaryTable(LlamaConfig config)
+    public RotaryAngles(LlamaConfig config)
     {
         _frequencies = new float[config.HeadDim / 2];
         for (var pair = 0; pair < _frequencies.Length; pair++)
@@ -26,8 +26,8 @@ public sealed class RotaryTable
     {
         for (var pair = 0; pair < _frequencies.Length; pair++)
         {
-            var (s, c) = Math.SinCos((double)position * _frequencies[pair]);
-            (cos[pair], sin[pair]) = ((float)c, (float)s);
+            double angle = (float)position * _frequencies[pair];
+            (cos[pair], sin[pair]) = ((float)Math.Cos(angle), (float)Math.Sin(angle));
         }
     }
 

@@ -1,0 +1,49 @@
+namespace ActorLlama.Model;
+
+/// <summary>Chooses tokens. A choice is a function of logits, settings, choice number and position: the same bits on every host.</summary>
+public static class Sampler
+{
+    /// <summary>The id chosen from one row of logits.</summary>
+    /// <param name="logits">One float32 for each id of the vocabulary; negative infinity excludes an id.</param>
+    /// <param name="settings">Valid settings; <see cref="InvalidDataException"/> otherwise.</param>
+    /// <param name="choice">Which of several completions of one prompt this is.</param>
+    /// <param name="position">Absolute position of the token that is chosen.</param>
+    public static int Choose(ReadOnlySpan<float> logits, SamplingSettings settings, uint choice, long position)
+    {
+        settings.Check();
+        var best = Greatest(logits);
+        if (settings.Temperature == 0) return best;
+        using var kept = new Nucleus(logits, logits[best], settings);
+        return kept.Invert(Philox.Uniform(settings.Seed, choice, position));
+    }
+
+    /// <summary>The probability of each id under the settings; 0 for those that the rules exclude.</summary>
+    public static float[] Probabilities(ReadOnlySpan<float> logits, SamplingSettings settings)
+    {
+        settings.Check();
+        var probabilities = new float[logits.Length];
+        var best = Greatest(logits);
+        if (settings.Temperature == 0)
+        {
+            probabilities[best] = 1;
+            return probabilities;
+        }
+        using var kept = new Nucleus(logits, logits[best], settings);
+        kept.CopyTo(probabilities);
+        return probabilities;
+    }
+
+    /// <summary>The lowest id of the greatest logit.</summary>
+    private static int Greatest(ReadOnlySpan<float> logits)
+    {
+        var best = -1;
+        for (var id = 0; id < logits.Length; id++)
+        {
+            var logit = logits[id];
+            if (float.IsNaN(logit) || float.IsPositiveInfinity(logit))
+                throw new InvalidOperationException($"Sampling: the logit of id {id} is {logit}; logits must be finite. Look for broken weights.");
+            if (!float.IsNegativeInfinity(logit) && (best < 0 || logit > logits[best])) best = id;
+        }
+        return best >= 0 ? best : throw new InvalidOperationException($"Sampling: all {logits.Length} logits exclude their id; one must be finite.");
+    }
+}

@@ -1,0 +1,146 @@
+using ActorLlama.TestKit;
+
+namespace ActorLlama.Model.Tests;
+
+public sealed class SamplerTests
+{
+    [SharedTheory]
+    [InlineData("meta_T0.6_p0.9", 0.6, 0.9, 0)]
+    [InlineData("meta_T1.0_p0.5", 1.0, 0.5, 0)]
+    [InlineData("hf_topk5", 1.0, 1.0, 5)]
+    [InlineData("hf_T0.6_p0.9", 0.6, 0.9, 0)]
+    [InlineData("maxtext_topk5_T0.6", 0.6, 1.0, 5)]
+    [InlineData("maxtext_weighted_T0.8", 0.8, 1.0, 0)]
+    public void Probabilities_equal_the_reference_s(string name, double temperature, double topP, int topK)
+    {
+        var golden = SafetensorsFixture.Open("fixtures", "sampling", "cases.safetensors");
+        var (logits, expected) = (golden.Floats("logits"), golden.Floats($"prob.{name}"));
+        var width = golden.Shape("logits")[1];
+        for (var row = 0; row < golden.Shape("logits")[0]; row++)
+        {
+            var of = expected.AsSpan(row * width, width);
+            var actual = Sampler.Probabilities(logits.AsSpan(row * width, width), new(temperature, topP, topK, 1));
+            for (var id = 0; id < width; id++)
+            {
+                Assert.True(of[id] == 0 == (actual[id] == 0), $"row {row}, id {id}: {actual[id]}, expected {of[id]}: not the same ids are left.");
+                Assert.True(MathF.Abs(actual[id] - of[id]) <= 1e-5f, $"row {row}, id {id}: {actual[id]}, expected {of[id]}.");
+            }
+        }
+    }
+
+    [Fact]
+    public void Greedy_takes_the_lowest_of_equal_ids() =>
+        Assert.Equal(1, Sampler.Choose([0, 5, 5, 2], SamplingSettings.Greedy, 0, 0));
+
+    [Fact]
+    public void Equal_logits_enter_the_nucleus_by_ascending_id()
+    {
+        var probabilities = Sampler.Probabilities([1, 2, 2, 2, -0f, 0f], new(1, 0.3, 0, 0));
+        Assert.Equal([1, 2], Enumerable.Range(0, 6).Where(id => probabilities[id] > 0));
+        Assert.Equal([1, 2, 3, 0, 4], Enumerable.Range(0, 5).OrderByDescending(k => 0).Select((_, k) => Added(k)));
+
+        static int Added(int k)
+        {
+            float[] logits = [1, 2, 2, 2, -0f, 0f];
+            var with = Sampler.Probabilities(logits, new(1, 1, k + 1, 0));
+            var without = k == 0 ? new float[6] : Sampler.Probabilities(logits, new(1, 1, k, 0));
+            return Enumerable.Range(0, 6).Single(id => with[id] > 0 && without[id] == 0);
+        }
+    }
+
+    [Fact]
+    public void Frequencies_of_choices_follow_the_probabilities()
+    {
+        float[] logits = [0.5f, -1, 2, 1, float.NegativeInfinity, 0];
+        var settings = new SamplingSettings(0.8, 0.95, 4, 42);
+        var probabilities = Sampler.Probabilities(logits, settings);
+        const int Draws = 20000;
+        var counts = new int[logits.Length];
+        for (var position = 0; position < Draws; position++) counts[Sampler.Choose(logits, settings, 0, position)]++;
+        for (var id = 0; id < logits.Length; id++) Assert.Equal(probabilities[id], counts[id] / (double)Draws, 0.015);
+        Assert.Equal(0, counts[4]);
+    }
+
+    [Fact]
+    public void A_choice_depends_on_seed_choice_and_position_and_on_nothing_else()
+    {
+        var logits = new float[200];
+        var settings = new SamplingSettings(1, 1, 0, 7);
+        var first = Enumerable.Range(0, 50).Select(position => Sampler.Choose(logits, settings, 0, position)).ToArray();
+        var again = Enumerable.Range(0, 50).Reverse().Select(position => Sampler.Choose(logits, settings, 0, position)).Reverse();
+        Assert.Equal(first, again);
+        Assert.NotEqual(first, Enumerable.Range(0, 50).Select(position => Sampler.Choose(logits, settings, 1, position)));
+        Assert.NotEqual(first, Enumerable.Range(0, 50).Select(position => Sampler.Choose(logits, settings with { Seed = 8 }, 0, position)));
+    }
+
+    [Fact]
+    public void A_tiny_temperature_is_greedy()
+    {
+        Assert.Equal(2, Sampler.Choose([1, 2, 3, 2.5f], new(1e-300, 1, 0, 3), 0, 9));
+        Assert.Equal(2, Sampler.Choose([1, 2, 3, 2.5f], new(5e-324, 0.9, 0, 3), 0, 9));
+    }
+
+    [Theory]
+    [InlineData(-0.1, 1, 0, "temperature -0.1")]
+    [InlineData(double.NaN, 1, 0, "temperature NaN")]
+    [InlineData(double.PositiveInfinity, 1, 0, "temperature")]
+    [InlineData(1, 0, 0, "top-p 0 must be above 0 and at most 1")]
+    [InlineData(1, 1.5, 0, "top-p 1.5")]
+    [InlineData(1, double.NaN, 0, "top-p NaN")]
+    [InlineData(1, 1, -1, "top-k -1")]
+    public void Settings_out_of_range_are_refused(double temperature, double topP, int topK, string part)
+    {
+        var fault = Assert.Throws<InvalidDataException>(() => Sampler.Choose([1], new(temperature, topP, topK, 0), 0, 0));
+        Assert.Contains(part, fault.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public void A_logit_that_is_no_number_is_refused_by_its_id(float logit)
+    {
+        var fault = Assert.Throws<InvalidOperationException>(() => Sampler.Choose([1, logit], SamplingSettings.Greedy, 0, 0));
+        Assert.Contains("id 1", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Large_vocabularies_give_the_same_top_k_as_a_full_sort()
+    {
+        var random = new Random(5);
+        var logits = new float[30000];
+        for (var id = 0; id < logits.Length; id++) logits[id] = MathF.Round((float)random.NextDouble() * 40) / 8;
+        var probabilities = Sampler.Probabilities(logits, new(1, 1, 900, 0));
+        var expected = Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id).Take(900).Order();
+        Assert.Equal(expected, Enumerable.Range(0, logits.Length).Where(id => probabilities[id] > 0));
+    }
+
+    [Fact]
+    public void The_nucleus_of_a_large_vocabulary_equals_the_one_of_a_full_sort()
+    {
+        var random = new Random(6);
+        var logits = new float[30000];
+        for (var id = 0; id < logits.Length; id++) logits[id] = MathF.Round((float)random.NextDouble() * 40) / 4;
+        foreach (var topP in new[] { 1e-9, 0.3, 0.9, 0.999, 1 - 1e-12 })
+        {
+            var probabilities = Sampler.Probabilities(logits, new(0.7, topP, 0, 0));
+            var order = Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id).ToArray();
+            var weights = order.Select(id => Math.Exp((logits[id] - 10) / 0.7)).ToArray();
+            double sum = 0, total = weights.Sum();
+            var count = weights.TakeWhile(weight => (sum += weight) - weight <= topP * total).Count();
+            Assert.InRange(probabilities.Count(probability => probability > 0), count - 1, count + 1);
+            Assert.All(order.Take(count - 1), id => Assert.True(probabilities[id] > 0));
+        }
+    }
+
+    [Fact]
+    public void The_exponential_is_right_to_the_last_place()
+    {
+        for (var x = 0f; x > -103; x -= 0.0137f)
+        {
+            var expected = (float)Math.Exp(x);
+            Assert.InRange(SampleMath.Exp(x), MathF.BitDecrement(expected), MathF.BitIncrement(expected));
+        }
+        Assert.Equal(1, SampleMath.Exp(0));
+        Assert.Equal(0, SampleMath.Exp(float.NegativeInfinity));
+    }
+}
