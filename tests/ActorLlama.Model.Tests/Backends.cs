@@ -3,14 +3,15 @@ namespace ActorLlama.Model.Tests;
 /// <summary>The backends that every test of the model runs on.</summary>
 public static class Backends
 {
-    public const string Torch = "torch";
+    public const string Torch = "torch", Cpu = "cpu";
 
-    public static string[] Names => [Torch];
+    public static string[] Names => [Torch, Cpu];
 
     public static TheoryData<string> All => [.. Names];
 
     public static IBackend Create(string kind, LlamaConfig config, ActivationType activations = ActivationType.Float32) => kind switch
     {
+        Cpu => new CpuBackend(0, 2, activations, config),
         Torch => new TorchBackend(config, "cpu", activations),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such backend"),
     };

@@ -1,0 +1,43 @@
+namespace ActorLlama.Kernels;
+
+/// <summary>How the weights of a <see cref="WeightPanels"/> lie.</summary>
+public enum PanelFormat : byte
+{
+    /// <summary>Packed by us: 32 outputs in 16 lanes of 32 bits, output j low and j + 16 high.</summary>
+    PackedBf16 = 0,
+
+    /// <summary>bfloat16 outputs side by side.</summary>
+    PlainBf16 = 1,
+
+    /// <summary>float32 outputs side by side.</summary>
+    Float32 = 2,
+}
+
+/// <summary>
+/// Weights of a product y = x·W in groups of 32 outputs: the group of panel p and input k lies at Data + p·PanelStride + k·Stride bytes.
+/// A packed matrix and an [in,out] matrix read in place differ in their strides only. Memory is the owner's.
+/// </summary>
+public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int outputs, int inputs, long panelStride, long stride)
+{
+    public const int Width = 32;
+
+    public byte* Data { get; } = data;
+    public PanelFormat Format { get; } = format;
+    public int Outputs { get; } = outputs;
+    public int Inputs { get; } = inputs;
+    public long PanelStride { get; } = panelStride;
+    public long Stride { get; } = stride;
+
+    public int Panels => (Outputs + Width - 1) / Width;
+
+    /// <summary>
+    /// Columns [first, first + outputs) of an [inputs, columns] matrix where it lies. <paramref name="outputs"/> must be a multiple of
+    /// <see cref="Width"/>: a last narrower group would read beyond the matrix.
+    /// </summary>
+    public static WeightPanels InPlace(nint matrix, bool isBf16, int inputs, long columns, long first, int outputs)
+    {
+        if (outputs % Width != 0) throw new ArgumentException($"Weights: {outputs} columns cannot be read in place: not a multiple of {Width}. Pack them.");
+        var element = isBf16 ? 2 : 4;
+        return new WeightPanels((byte*)matrix + first * element, isBf16 ? PanelFormat.PlainBf16 : PanelFormat.Float32, outputs, inputs, Width * element, columns * element);
+    }
+}

@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+
+namespace ActorLlama.Kernels;
+
+/// <summary>
+/// Native memory for values that come and go with every step: blocks of few sizes, 64-byte aligned, kept for the next caller. The memory
+/// is not cleared. Any thread may rent and return.
+/// </summary>
+public sealed unsafe class NativePool : IDisposable
+{
+    private const long MostIdleBytes = 512L << 20;
+
+    // A lock, because a payload that is never opened is given back by another thread than the device's.
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, Stack<nint>> _idle = [];
+    private long _idleBytes, _rented;
+    private bool _closed;
+
+    /// <summary>Bytes now rented.</summary>
+    public long RentedBytes => Interlocked.Read(ref _rented);
+
+    /// <summary>At least <paramref name="bytes"/> bytes; give them back with the same number.</summary>
+    public nint Rent(long bytes)
+    {
+        var size = SizeOf(bytes);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            _rented += size;
+            if (_idle.TryGetValue(size, out var stack) && stack.TryPop(out var block))
+            {
+                _idleBytes -= size;
+                return block;
+            }
+        }
+        return (nint)NativeMemory.AlignedAlloc((nuint)size, 64);
+    }
+
+    public void Return(nint block, long bytes)
+    {
+        var size = SizeOf(bytes);
+        lock (_gate)
+        {
+            _rented -= size;
+            if (!_closed && _idleBytes + size <= MostIdleBytes)
+            {
+                if (!_idle.TryGetValue(size, out var stack)) _idle[size] = stack = new Stack<nint>();
+                stack.Push(block);
+                _idleBytes += size;
+                return;
+            }
+        }
+        NativeMemory.AlignedFree((void*)block);
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            foreach (var block in _idle.Values.SelectMany(stack => stack)) NativeMemory.AlignedFree((void*)block);
+            _idle.Clear();
+            _idleBytes = 0;
+        }
+    }
+
+    /// <summary>Eight sizes between two powers of two, with room for a vector load past the end.</summary>
+    private static long SizeOf(long bytes)
+    {
+        var wanted = Math.Max(bytes + 64, 1024);
+        var step = (1L << System.Numerics.BitOperations.Log2((ulong)wanted)) / 8;
+        return (wanted + step - 1) / step * step;
+    }
+}

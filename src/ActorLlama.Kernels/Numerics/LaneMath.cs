@@ -1,0 +1,106 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace ActorLlama.Kernels;
+
+/// <summary>
+/// Functions of 16 lanes made of exactly rounded operations only, so a lane's bits depend on its own input and on nothing else: not on the
+/// instruction set, the host's maths library or the neighbouring lanes.
+/// </summary>
+internal static unsafe class LaneMath
+{
+    public const int Lanes = 16;
+
+    /// <summary>e to the power x, within 1.1 units in the last place for normal results; 0 below -104, infinity above 88.73.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Exp(Vector512<float> x)
+    {
+        var lowest = Vector512.Create(-104.5f);
+        var highest = Vector512.Create(89f);
+        x = Vector512.ConditionalSelect(Vector512.LessThan(x, lowest), lowest, x);
+        x = Vector512.ConditionalSelect(Vector512.GreaterThan(x, highest), highest, x);
+
+        // x = n·ln 2 + r with |r| <= ln(2)/2. Adding 1.5·2^23 rounds to an integer that then stands in the low bits.
+        var shift = Vector512.Create(12582912f);
+        var shifted = Vector512.FusedMultiplyAdd(x, Vector512.Create(1.44269504088896341f), shift);
+        var n = shifted - shift;
+        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693145751953125f), x);
+        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-1.42860682030941723e-6f), r);
+
+        // e^r = 1 + r + r²·p(r)
+        var p = Vector512.Create(1.9875691500e-4f);
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.3981999507e-3f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(8.3334519073e-3f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(4.1665795894e-2f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
+        var y = Vector512.FusedMultiplyAdd(p, r * r, r) + Vector512.Create(1f);
+
+        // 2^n in two factors: results below 2^-126 are then rounded once.
+        var exponent = shifted.AsInt32() - shift.AsInt32();
+        var half = exponent >> 1;
+        return y * PowerOfTwo(half) * PowerOfTwo(exponent - half);
+    }
+
+    /// <summary>1 / (1 + e^-x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Sigmoid(Vector512<float> x)
+    {
+        var one = Vector512.Create(1f);
+        // From e^-|x|, which neither overflows nor loses small results.
+        var e = Exp((x.AsUInt32() | Vector512.Create(0x80000000u)).AsSingle());
+        var numerator = Vector512.ConditionalSelect(Vector512.GreaterThanOrEqual(x, Vector512<float>.Zero), one, e);
+        return numerator / (one + e);
+    }
+
+    /// <summary>x · sigmoid(x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Silu(Vector512<float> x) => x * Sigmoid(x);
+
+    /// <summary>The sum of all lanes, by halves: lane i + lane i + 8, then + 4, + 2, + 1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector512<float> v)
+    {
+        var eight = v.GetLower() + v.GetUpper();
+        var four = eight.GetLower() + eight.GetUpper();
+        return (four[0] + four[2]) + (four[1] + four[3]);
+    }
+
+    /// <summary>The greatest lane; of no use with NaN.</summary>
+    public static float Max(Vector512<float> v)
+    {
+        var max = v[0];
+        for (var i = 1; i < Lanes; i++)
+            if (v[i] > max) max = v[i];
+        return max;
+    }
+
+    /// <summary>The lesser lanes of a when greater in b replaced by b.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.ConditionalSelect(Vector512.GreaterThan(b, a), b, a);
+
+    /// <summary>The first <paramref name="count"/> lanes from memory, zero in the others; reads no other byte.</summary>
+    public static Vector512<float> LoadTail(float* from, long count)
+    {
+        var lanes = stackalloc float[Lanes];
+        for (var i = 0; i < Lanes; i++) lanes[i] = i < count ? from[i] : 0f;
+        return Vector512.Load(lanes);
+    }
+
+    /// <summary>Writes the first <paramref name="count"/> lanes and no other byte.</summary>
+    public static void StoreTail(Vector512<float> v, float* to, long count)
+    {
+        var lanes = stackalloc float[Lanes];
+        v.Store(lanes);
+        for (var i = 0; i < count; i++) to[i] = lanes[i];
+    }
+
+    /// <summary><see cref="Exp(Vector512{float})"/> of one number.</summary>
+    public static float Exp(float x) => Exp(Vector512.Create(x))[0];
+
+    /// <summary><see cref="Sigmoid(Vector512{float})"/> of one number.</summary>
+    public static float Sigmoid(float x) => Sigmoid(Vector512.Create(x))[0];
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> PowerOfTwo(Vector512<int> exponent) => ((exponent + Vector512.Create(127)) << 23).AsSingle();
+}

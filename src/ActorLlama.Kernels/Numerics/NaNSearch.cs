@@ -1,0 +1,48 @@
+using System.Runtime.Intrinsics;
+
+namespace ActorLlama.Kernels;
+
+/// <summary>Looks for a weight that is not a number.</summary>
+public static unsafe class NaNSearch
+{
+    private const long UnitElements = 1 << 20;
+
+    /// <summary>Index of the first NaN among <paramref name="count"/> elements, or -1. Reads them all, split over the team.</summary>
+    public static long First(nint elements, bool isBf16, long count, ThreadTeam team)
+    {
+        var first = long.MaxValue;
+        team.For(checked((int)((count + UnitElements - 1) / UnitElements)), (unit, _) =>
+        {
+            var start = unit * UnitElements;
+            var found = FirstIn(elements, isBf16, start, Math.Min(count, start + UnitElements));
+            if (found < 0) return;
+            for (var seen = Volatile.Read(ref first); found < seen; seen = Volatile.Read(ref first))
+                if (Interlocked.CompareExchange(ref first, found, seen) == seen) break;
+        });
+        return first == long.MaxValue ? -1 : first;
+    }
+
+    private static long FirstIn(nint elements, bool isBf16, long start, long end)
+    {
+        var i = start;
+        if (isBf16)
+        {
+            for (; i + 32 <= end; i += 32)
+            {
+                PackedBf16.Load((byte*)elements + 2 * i, out var low, out var high);
+                if (!Vector512.EqualsAll(low, low) || !Vector512.EqualsAll(high, high)) break;
+            }
+            for (; i < end; i++)
+                if ((((ushort*)elements)[i] & 0x7fff) > 0x7f80) return i;
+            return -1;
+        }
+        for (; i + 16 <= end; i += 16)
+        {
+            var v = Vector512.Load((float*)elements + i);
+            if (!Vector512.EqualsAll(v, v)) break;
+        }
+        for (; i < end; i++)
+            if (float.IsNaN(((float*)elements)[i])) return i;
+        return -1;
+    }
+}

@@ -1,0 +1,142 @@
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace ActorLlama.Kernels;
+
+/// <summary>
+/// Threads that share the units of one job after another: the caller is one of them. Which thread runs which unit is left to chance, so a
+/// unit must compute values of its own. Between jobs the others spin for a moment and then park, so an idle team uses no CPU. One
+/// caller at a time; the owner disposes it.
+/// </summary>
+public sealed unsafe class ThreadTeam : IDisposable
+{
+    private const int SpinsBeforeParking = 4000, SpinsBeforeYielding = 20000;
+
+    private readonly Thread[] _workers;
+    private readonly byte* _scratch;
+    // A lock, because parking and waking need the operating system.
+    private readonly object _gate = new();
+    private Action<int, int>? _body;
+    private int _units, _completed, _parked;
+    // Job number in the high half, next free unit in the low half: a unit is claimed only for the job it was read from.
+    private long _claim;
+    private bool _closed;
+    private ExceptionDispatchInfo? _failure;
+
+    /// <summary>A team of <paramref name="threads"/> threads, the caller's included.</summary>
+    public ThreadTeam(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        Threads = threads;
+        _scratch = (byte*)NativeMemory.AlignedAlloc((nuint)threads * ScratchBytes, 64);
+        _workers = new Thread[threads - 1];
+        for (var i = 0; i < _workers.Length; i++)
+        {
+            var worker = i + 1;
+            _workers[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"kernels-{worker}" };
+            _workers[i].Start();
+        }
+    }
+
+    public int Threads { get; }
+
+    /// <summary>Threads now asleep for want of work.</summary>
+    internal int ParkedThreads => Volatile.Read(ref _parked);
+
+    /// <summary>Bytes of <see cref="Scratch"/>.</summary>
+    public const int ScratchBytes = 1 << 20;
+
+    /// <summary>Memory for the unit that thread number <paramref name="thread"/> is running; left as the last unit left it.</summary>
+    public byte* Scratch(int thread) => _scratch + (long)thread * ScratchBytes;
+
+    /// <summary>
+    /// Runs <paramref name="body"/>(unit, thread) for each unit below <paramref name="units"/> and returns when all are done. The thread
+    /// number, below <see cref="Threads"/>, picks scratch memory. The first exception of a unit is thrown again here.
+    /// </summary>
+    public void For(int units, Action<int, int> body)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        if (Threads == 1 || units <= 1)
+        {
+            for (var unit = 0; unit < units; unit++) body(unit, 0);
+            return;
+        }
+        (_body, _units, _failure) = (body, units, null);
+        Volatile.Write(ref _completed, 0);
+        var job = (Volatile.Read(ref _claim) >> 32) + 1;
+        Interlocked.Exchange(ref _claim, job << 32);
+        if (Volatile.Read(ref _parked) > 0)
+            lock (_gate) Monitor.PulseAll(_gate);
+        Work(job, 0);
+        for (var spins = 0; Volatile.Read(ref _completed) < units; spins++)
+        {
+            if (spins < SpinsBeforeYielding) Thread.SpinWait(4);
+            else Thread.Yield();
+        }
+        _body = null;
+        _failure?.Throw();
+    }
+
+    public void Dispose()
+    {
+        if (_closed) return;
+        lock (_gate)
+        {
+            Volatile.Write(ref _closed, true);
+            Monitor.PulseAll(_gate);
+        }
+        foreach (var worker in _workers) worker.Join();
+        NativeMemory.AlignedFree(_scratch);
+    }
+
+    private void Serve(int worker)
+    {
+        var done = 0L;
+        while (AwaitJobAfter(done) is var job && job > done)
+        {
+            Work(job, worker);
+            done = job;
+        }
+    }
+
+    /// <summary>The number of a job later than <paramref name="done"/>; <paramref name="done"/> itself when the team is closed.</summary>
+    private long AwaitJobAfter(long done)
+    {
+        for (var spin = 0; spin < SpinsBeforeParking; spin++)
+        {
+            if (Volatile.Read(ref _claim) >> 32 is var job && job > done) return job;
+            if (Volatile.Read(ref _closed)) return done;
+            Thread.SpinWait(4);
+        }
+        lock (_gate)
+        {
+            Interlocked.Increment(ref _parked);
+            while (Volatile.Read(ref _claim) >> 32 <= done && !_closed) Monitor.Wait(_gate);
+            Interlocked.Decrement(ref _parked);
+        }
+        return Volatile.Read(ref _claim) >> 32;
+    }
+
+    private void Work(long job, int worker)
+    {
+        while (true)
+        {
+            var claim = Volatile.Read(ref _claim);
+            var unit = (int)claim;
+            // Read before the claim: the exchange below fails if the job they belong to has ended.
+            var (body, units) = (_body, _units);
+            if (claim >> 32 != job || unit >= units) return;
+            if (Interlocked.CompareExchange(ref _claim, claim + 1, claim) != claim) continue;
+            try
+            {
+                body!(unit, worker);
+            }
+            catch (Exception e)
+            {
+                // Thrown again by the caller of For; a worker's thread must not die of it.
+                Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+            }
+            Interlocked.Increment(ref _completed);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+using ActorLlama.Kernels;
+
+namespace ActorLlama.Model;
+
+public sealed unsafe partial class CpuBackend
+{
+    public Activation Embed(Weight table, ReadOnlySpan<int> ids)
+    {
+        var tensor = Of<CpuEmbedding>(table, "Embed").Tensor;
+        var width = checked((int)tensor.Shape[1]);
+        foreach (var id in ids)
+            if (id < 0 || id >= tensor.Shape[0]) throw new ArgumentOutOfRangeException(nameof(ids), $"Embed: token id {id} is not below the {tensor.Shape[0]} rows of \"{tensor.Name}\".");
+        var y = New(ids.Length, width);
+        for (var row = 0; row < ids.Length; row++)
+            for (var d = 0; d < width; d++)
+            {
+                var value = StoredValues.At(tensor, (long)ids[row] * width + d);
+                y.Row(row)[d] = _round ? Bf16.Round(value) : value;
+            }
+        return y;
+    }
+
+    public Activation Norm(Activation x, Weight gain)
+    {
+        var y = New(x.Rows, x.Width);
+        NormRows(Of(x), gain, y.Values);
+        return y;
+    }
+
+    public Activation Linear(Activation x, Weight matrix)
+    {
+        var w = PanelsFor("Linear", matrix, x.Width);
+        var y = New(x.Rows, w.Outputs);
+        Product.Run(_team, new Product(w, Of(x).Values, x.Width, x.Rows, y.Values, y.Width, _round));
+        return y;
+    }
+
+    public Qkv NormQkv(Activation x, Weight gain, Weight q, Weight k, Weight v)
+    {
+        var (wq, wk, wv) = (PanelsFor("NormQkv", q, x.Width), PanelsFor("NormQkv", k, x.Width), PanelsFor("NormQkv", v, x.Width));
+        Require("NormQkv", "the width of q", wq.Outputs, _config.QueryHeads * _config.HeadDim);
+        Require("NormQkv", "the width of k", wk.Outputs, _config.KvHeads * _config.HeadDim);
+        Require("NormQkv", "the width of v", wv.Outputs, _config.KvHeads * _config.HeadDim);
+        using var normed = (CpuActivation)Norm(x, gain);
+        CpuActivation yq = New(x.Rows, wq.Outputs), yk = New(x.Rows, wk.Outputs), yv = New(x.Rows, wv.Outputs);
+        Product.Run(_team,
+            new Product(wq, normed.Values, x.Width, x.Rows, yq.Values, yq.Width, _round),
+            new Product(wk, normed.Values, x.Width, x.Rows, yk.Values, yk.Width, _round),
+            new Product(wv, normed.Values, x.Width, x.Rows, yv.Values, yv.Width, _round));
+        return new Qkv(yq, yk, yv);
+    }
+
+    public Qkv Position(Qkv qkv, int layer, RowBatch rows)
+    {
+        var (fromQ, fromK) = (Of(qkv.Q), Of(qkv.K));
+        Require("Position", "the number of rows", fromQ.Rows, rows.Rows);
+        CpuActivation q = New(fromQ.Rows, fromQ.Width), k = New(fromK.Rows, fromK.Width);
+        var usesRope = _config.UsesRope[layer];
+        if (usesRope) _rotary.Prepare(rows.Positions.AsSpan());
+        ForRows(rows.Rows, q.Width, (first, end) =>
+        {
+            for (var row = first; row < end; row++)
+            {
+                if (usesRope)
+                {
+                    RotateHeads(fromQ.Row(row), q.Row(row), _config.QueryHeads, rows.Positions[row]);
+                    RotateHeads(fromK.Row(row), k.Row(row), _config.KvHeads, rows.Positions[row]);
+                    continue;
+                }
+                if (_config.TemperatureTuning)
+                    RowMath.Scale(fromQ.Row(row), AttentionTemperature.At(_config, rows.Positions[row]), q.Width, q.Row(row), _round);
+                else Copy(fromQ.Row(row), q.Row(row), q.Width);
+                Copy(fromK.Row(row), k.Row(row), k.Width);
+            }
+        });
+        return new Qkv(q, k, qkv.V);
+    }
+
+    public Activation Attend(Qkv qkv, int layer, RowBatch rows)
+    {
+        CpuActivation q = Of(qkv.Q), k = Of(qkv.K), v = Of(qkv.V);
+        Require("Attend", "the number of rows", q.Rows, rows.Rows);
+        Require("Attend", "the width of q", q.Width, _config.QueryHeads * _config.HeadDim);
+        var places = Store(k, v, layer, rows);
+        var y = New(q.Rows, q.Width);
+        var (kvHeads, queries) = (_config.KvHeads, _config.QueryHeads / _config.KvHeads);
+        _team.For(rows.Rows * kvHeads, (unit, thread) =>
+        {
+            var (row, head) = (unit / kvHeads, unit % kvHeads);
+            var position = rows.Positions[row];
+            var at = head * queries * _config.HeadDim;
+            BlockAttention.Run(_kvLayout, head, q.Row(row) + at, queries, places[row].FirstKey(layer, position), position, places[row].Blocks(layer), y.Row(row) + at, _round, _team.Scratch(thread));
+        });
+        return y;
+    }
+
+    public Routing Route(Activation x, Weight router, int expertsPerToken)
+    {
+        var w = PanelsFor("Route", router, x.Width);
+        if (expertsPerToken < 1 || expertsPerToken > w.Outputs)
+            throw new ArgumentOutOfRangeException(nameof(expertsPerToken), $"Route: {expertsPerToken} experts a token of {w.Outputs}.");
+        using var logits = (CpuActivation)Linear(x, router);
+        var chosen = new int[x.Rows * expertsPerToken];
+        var scaled = New(chosen.Length, x.Width);
+        for (var row = 0; row < x.Rows; row++)
+        {
+            var ids = chosen.AsSpan(row * expertsPerToken, expertsPerToken);
+            RowMath.TopIds(new ReadOnlySpan<float>(logits.Row(row), w.Outputs), ids);
+            for (var i = 0; i < expertsPerToken; i++)
+            {
+                var score = RowMath.Sigmoid(logits.Row(row)[ids[i]]);
+                RowMath.Scale(Of(x).Row(row), _round ? Bf16.Round(score) : score, x.Width, scaled.Row(row * expertsPerToken + i), _round);
+            }
+        }
+        return new Routing(chosen, scaled, expertsPerToken);
+    }
+
+    public Activation GatedFfn(Activation x, Weight gate, Weight up, Weight down)
+    {
+        var (g, u) = (PanelsFor("GatedFfn", gate, x.Width), PanelsFor("GatedFfn", up, x.Width));
+        Require("GatedFfn", "the width of up", u.Outputs, g.Outputs);
+        var d = PanelsFor("GatedFfn", down, g.Outputs);
+        return RunFfn([new FfnGroup(g, u, d, 0, x.Rows)], Of(x));
+    }
+
+    public Activation ExpertFfn(Activation rows, ReadOnlySpan<int> experts, Weight expertWeights)
+    {
+        var weights = Of<CpuExperts>(expertWeights, "ExpertFfn");
+        Require("ExpertFfn", "the number of expert ids", experts.Length, rows.Rows);
+        var ids = experts.ToArray();
+        foreach (var id in ids)
+            if (id < weights.First || id >= weights.First + weights.Experts.Length)
+                throw new ArgumentOutOfRangeException(nameof(experts), $"ExpertFfn: expert {id} is not among the loaded {weights.First} to {weights.First + weights.Experts.Length - 1}.");
+        if (rows.Rows == 0) return New(0, rows.Width);
+        Require("ExpertFfn", "the width of the rows", rows.Width, weights.Experts[0].Gate.Inputs);
+
+        var order = new int[ids.Length];
+        for (var i = 0; i < order.Length; i++) order[i] = i;
+        Array.Sort(ids, order);
+        var groups = new List<FfnGroup>();
+        for (int start = 0, end; start < ids.Length; start = end)
+        {
+            for (end = start + 1; end < ids.Length && ids[end] == ids[start]; end++)
+            {
+            }
+            var e = weights.Experts[ids[start] - weights.First];
+            groups.Add(new FfnGroup(e.Gate, e.Up, e.Down, start, end - start));
+        }
+        using var sorted = (CpuActivation)TakeRows(rows, order);
+        using var computed = RunFfn([.. groups], sorted);
+        var y = New(rows.Rows, rows.Width);
+        for (var i = 0; i < order.Length; i++) Copy(computed.Row(i), y.Row(order[i]), y.Width);
+        return y;
+    }
+
+    public Activation Add(Activation a, Activation b)
+    {
+        Require("Add", "the number of rows of b", b.Rows, a.Rows);
+        Require("Add", "the width of b", b.Width, a.Width);
+        var y = New(a.Rows, a.Width);
+        var (left, right) = (Of(a), Of(b));
+        ForRows(a.Rows, a.Width, (first, end) => RowMath.Add(left.Row(first), right.Row(first), (long)(end - first) * y.Width, y.Row(first), _round));
+        return y;
+    }
+
+    public Activation SumGroups(Activation x, int k)
+    {
+        if (k < 1 || x.Rows % k != 0) throw new ArgumentException($"SumGroups: {x.Rows} rows are not groups of {k}.");
+        var y = New(x.Rows / k, x.Width);
+        var from = Of(x);
+        for (var row = 0; row < y.Rows; row++)
+        {
+            Copy(from.Row(row * k), y.Row(row), y.Width);
+            for (var i = 1; i < k; i++) RowMath.Add(y.Row(row), from.Row(row * k + i), y.Width, y.Row(row), _round && i == k - 1);
+        }
+        return y;
+    }
+
+    public Activation Logits(Activation x, Weight gain, Weight head)
+    {
+        var w = PanelsFor("Logits", head, x.Width);
+        using var normed = (CpuActivation)Norm(x, gain);
+        var y = New(x.Rows, w.Outputs);
+        Product.Run(_team, new Product(w, normed.Values, x.Width, x.Rows, y.Values, y.Width, round: false));
+        return y;
+    }
+
+    public Activation TakeRows(Activation x, ReadOnlySpan<int> rows)
+    {
+        var y = New(rows.Length, x.Width);
+        for (var i = 0; i < rows.Length; i++)
+        {
+            RequireRow(rows[i], x.Rows);
+            Copy(Of(x).Row(rows[i]), y.Row(i), y.Width);
+        }
+        return y;
+    }
+
+    public Activation PlaceRows(int rows, IReadOnlyList<Activation> parts, IReadOnlyList<int[]> places)
+    {
+        Require("PlaceRows", "the number of lists of places", places.Count, parts.Count);
+        var filled = new bool[rows];
+        var y = New(rows, parts.Count == 0 ? 0 : parts[0].Width);
+        for (var p = 0; p < parts.Count; p++)
+        {
+            Require("PlaceRows", "the width of a part", parts[p].Width, y.Width);
+            Require("PlaceRows", "the number of a part's places", places[p].Length, parts[p].Rows);
+            for (var i = 0; i < places[p].Length; i++)
+            {
+                RequireRow(places[p][i], rows);
+                filled[places[p][i]] = true;
+                Copy(Of(parts[p]).Row(i), y.Row(places[p][i]), y.Width);
+            }
+        }
+        var missing = Array.IndexOf(filled, false);
+        if (missing >= 0) throw new ArgumentException($"PlaceRows: no part fills row {missing} of {rows}.");
+        return y;
+    }
+
+    private void NormRows(CpuActivation x, Weight gain, float* y)
+    {
+        var gains = Of<CpuVector>(gain, "Norm");
+        Require("Norm", "the number of gains", gains.Length, x.Width);
+        ForRows(x.Rows, x.Width, (first, end) =>
+        {
+            for (var row = first; row < end; row++) RowMath.RmsNorm(x.Row(row), gains.Values, x.Width, _eps, y + (long)row * x.Width, _round);
+        });
+    }
+
+    private void RotateHeads(float* from, float* to, int heads, int position)
+    {
+        var dim = _config.HeadDim;
+        for (var head = 0; head < heads; head++, from += dim, to += dim)
+        {
+            RowMath.Rotate(from, _rotary.At(position), to, _round);
+            if (_config.QkNorm) RowMath.UnitNorm(to, dim, _eps, to, _round);
+        }
+    }
+
+    /// <summary>Writes the rows' keys and values. Returns the cache of each row.</summary>
+    private CpuKvCache[] Store(CpuActivation k, CpuActivation v, int layer, RowBatch rows)
+    {
+        var places = new CpuKvCache[rows.Rows];
+        var row = 0;
+        foreach (var sequence in rows.Sequences)
+        {
+            var cache = sequence.Cache as CpuKvCache ?? throw new ArgumentException($"Attend: a cache of type {sequence.Cache.GetType().Name} was given; make it with this backend's NewCache.");
+            if (sequence.Count > 0 && Array.IndexOf(places, cache, 0, row) >= 0) throw new ArgumentException("Attend: one cache appears twice in a batch. Send its rows as one range.");
+            cache.Begin(layer, sequence.Start, sequence.Count);
+            for (var i = 0; i < sequence.Count; i++) places[row++] = cache;
+        }
+        ForRows(rows.Rows, k.Width, (first, end) =>
+        {
+            for (var r = first; r < end; r++)
+            {
+                var position = rows.Positions[r];
+                _kvLayout.Write(places[r].Blocks(layer)[position / KvCache.BlockPositions], position % KvCache.BlockPositions, k.Row(r), v.Row(r));
+            }
+        });
+        return places;
+    }
+
+    private CpuActivation RunFfn(FfnGroup[] groups, CpuActivation x)
+    {
+        var hidden = groups[0].Gate.Outputs;
+        using var gate = New(x.Rows, hidden);
+        using var up = New(x.Rows, hidden);
+        var y = New(x.Rows, groups[0].Down.Outputs);
+        Kernels.GatedFfn.Run(_team, groups, x.Values, gate.Values, up.Values, y.Values, _round);
+        return y;
+    }
+
+    private static WeightPanels PanelsFor(string step, Weight matrix, int width)
+    {
+        var panels = Of<CpuLinear>(matrix, step).Panels;
+        Require(step, "the width of x", width, panels.Inputs);
+        return panels;
+    }
+
+    private static void Copy(float* from, float* to, int count) => Buffer.MemoryCopy(from, to, count * 4L, count * 4L);
+}

@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ActorLlama.Kernels;
+
+namespace ActorLlama.Model;
+
+/// <summary>
+/// The primitives on a CPU, by our own kernels. The bits of a row depend on its inputs and the weights alone: not on the batch, the
+/// threads, the instruction set, or how a prompt was cut. This file: life, in and out; <c>CpuBackend.Loading.cs</c>: weights;
+/// <c>CpuBackend.Steps.cs</c>: the primitives.
+/// </summary>
+public sealed unsafe partial class CpuBackend : IBackend
+{
+    /// <summary>Raised whenever a kernel's bits change.</summary>
+    public const int KernelVersion = 1;
+
+    private const long UnitValues = 1 << 15;
+
+    private readonly LlamaConfig _config;
+    private readonly ThreadTeam _team;
+    private readonly NativePool _pool = new();
+    private readonly RotaryBlocks _rotary;
+    private readonly KvLayout _kvLayout;
+    private readonly bool _round;
+    private readonly float _eps;
+    private bool _disposed;
+
+    /// <summary>Device <c>cpu:deviceIndex</c> with <paramref name="threads"/> threads, the calling one included.</summary>
+    public CpuBackend(int deviceIndex, int threads, ActivationType activations, LlamaConfig config)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(deviceIndex);
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        Device = string.Create(CultureInfo.InvariantCulture, $"cpu:{deviceIndex}");
+        Activations = activations;
+        _config = config;
+        _round = activations == ActivationType.BFloat16;
+        _eps = (float)config.NormEps;
+        _rotary = new RotaryBlocks(new RotaryTable(config));
+        _kvLayout = new KvLayout(config.KvHeads, config.HeadDim, _round);
+        var queries = config.QueryHeads / config.KvHeads;
+        if (BlockAttention.ScratchBytes(_kvLayout, queries) > ThreadTeam.ScratchBytes)
+            throw new InvalidDataException($"Model: {queries} query heads of {config.HeadDim} share one KV head, more than the CPU kernels hold. Use another device.");
+        NumericFingerprint = $"cpu-kernels {KernelVersion}, activations {(_round ? "bfloat16" : "float32")}, tables {PositionFingerprint.Of(config)}";
+        _team = new ThreadTeam(threads);
+    }
+
+    public string Device { get; }
+    public ActivationType Activations { get; }
+    public string NumericFingerprint { get; }
+
+    public int RowBytes(int width) => width * (_round ? sizeof(ushort) : sizeof(float));
+
+    public Activation Read(ReadOnlySpan<byte> bytes, int rows, int width)
+    {
+        RequireLength(bytes.Length, rows, width);
+        var x = New(rows, width);
+        var values = new Span<float>(x.Values, rows * width);
+        if (!_round) MemoryMarshal.Cast<byte, float>(bytes).CopyTo(values);
+        else
+        {
+            var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
+            for (var i = 0; i < values.Length; i++) values[i] = Bf16.ToSingle(halves[i]);
+        }
+        return x;
+    }
+
+    public void Write(Activation x, Span<byte> bytes)
+    {
+        RequireLength(bytes.Length, x.Rows, x.Width);
+        var values = new ReadOnlySpan<float>(Of(x).Values, x.Rows * x.Width);
+        if (!_round) MemoryMarshal.AsBytes(values).CopyTo(bytes);
+        else
+        {
+            var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
+            for (var i = 0; i < values.Length; i++) halves[i] = Bf16.FromSingle(values[i]);
+        }
+    }
+
+    public void CopyRow(Activation x, int row, Span<float> values)
+    {
+        RequireRow(row, x.Rows);
+        if (values.Length != x.Width) throw new ArgumentException($"CopyRow: room for {values.Length} values, but a row has {x.Width}.");
+        new ReadOnlySpan<float>(Of(x).Row(row), x.Width).CopyTo(values);
+    }
+
+    public KvCache NewCache(int firstLayer, int layers)
+    {
+        if (firstLayer < 0 || layers < 0 || firstLayer + layers > _config.Layers)
+            throw new ArgumentOutOfRangeException(nameof(layers), $"KV cache: layers {firstLayer} to {firstLayer + layers - 1} were asked for, but the model has {_config.Layers}.");
+        return new CpuKvCache(_pool, _kvLayout, _config, firstLayer, layers);
+    }
+
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _team.Dispose();
+        _pool.Dispose();
+    }
+
+    private CpuActivation New(int rows, int width) => new(_pool, rows, width);
+
+    private static CpuActivation Of(Activation x) => x as CpuActivation
+        ?? throw new ArgumentException($"CpuBackend: an activation of type {x.GetType().Name} was given; it computes on its own only. Read the bytes instead.");
+
+    private static T Of<T>(Weight weight, string use) where T : Weight => weight as T
+        ?? throw new ArgumentException($"{use}: a weight of type {weight.GetType().Name} was given, {typeof(T).Name} is wanted. Load it with the method for that use.");
+
+    /// <summary>Runs a body over ranges of rows, several at once when there is enough to do.</summary>
+    private void ForRows(int rows, int width, Action<int, int> body)
+    {
+        var rowsPerUnit = (int)Math.Max(1, UnitValues / Math.Max(1, width));
+        _team.For((rows + rowsPerUnit - 1) / rowsPerUnit, (unit, _) => body(unit * rowsPerUnit, Math.Min(rows, (unit + 1) * rowsPerUnit)));
+    }
+
+    private void RequireLength(int bytes, int rows, int width)
+    {
+        if (bytes != (long)rows * RowBytes(width)) throw new ArgumentException($"Activation: {bytes} bytes for {rows} rows of {width} values, which take {(long)rows * RowBytes(width)}.");
+    }
+
+    private static void RequireRow(int row, int rows)
+    {
+        if ((uint)row >= (uint)rows) throw new ArgumentOutOfRangeException(nameof(row), $"Activation: row {row} of {rows} rows.");
+    }
+
+    private static void Require(string step, string what, int found, int wanted)
+    {
+        if (found != wanted) throw new ArgumentException($"{step}: {what} is {found}, but must be {wanted}.");
+    }
+}
