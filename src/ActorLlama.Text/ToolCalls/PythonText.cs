@@ -109,7 +109,7 @@ internal static class PythonText
         return double.IsFinite(value) ? Repr(value) : json;
     }
 
-    private static string Repr(double value)
+    internal static string Repr(double value)
     {
         var shortest = value.ToString("E16", CultureInfo.InvariantCulture);
         for (var digits = 0; digits < 17; digits++)
