@@ -9,7 +9,7 @@ namespace ActorLlama.Model;
 internal sealed class Nucleus : IDisposable
 {
     // Ordered by their upper 16 bits, float32 logits fall into so many buckets.
-    private const int Buckets = 1 << 16;
+    private const int Buckets = 1 << 16, SortedWhole = 4096;
 
     private readonly ulong[] _keys;
     private readonly float[] _weights;
@@ -66,16 +66,25 @@ internal sealed class Nucleus : IDisposable
     private int KeepLargest(int k)
     {
         var keys = _keys.AsSpan(0, _count);
-        var sizes = new int[Buckets];
-        foreach (var key in keys) sizes[key >> 48]++;
-        int bucket = 0, reached = sizes[0];
-        while (reached < k) reached += sizes[++bucket];
+        var last = _count <= SortedWhole ? Buckets : BucketOf(k, keys);
         // Only buckets up to the one that holds the k-th key need sorting.
         var found = 0;
         foreach (var key in keys)
-            if ((int)(key >> 48) <= bucket) keys[found++] = key;
+            if ((int)(key >> 48) <= last) keys[found++] = key;
         keys[..found].Sort();
         return k;
+    }
+
+    /// <summary>The bucket in which the k-th smallest key lies.</summary>
+    private static int BucketOf(int k, ReadOnlySpan<ulong> keys)
+    {
+        var sizes = ArrayPool<int>.Shared.Rent(Buckets);
+        Array.Clear(sizes);
+        foreach (var key in keys) sizes[key >> 48]++;
+        int bucket = 0, reached = sizes[0];
+        while (reached < k) reached += sizes[++bucket];
+        ArrayPool<int>.Shared.Return(sizes);
+        return bucket;
     }
 
     /// <summary>Moves the keys that the nucleus may need to the front, in order: the others together weigh at most half of what it leaves out.</summary>
