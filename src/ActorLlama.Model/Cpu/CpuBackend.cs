@@ -35,7 +35,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         _config = config;
         _round = activations == ActivationType.BFloat16;
         _eps = (float)config.NormEps;
-        _rotary = new RotaryBlocks(new RotaryTable(config));
+        _rotary = new RotaryBlocks(new RotaryAngles(config));
         _kvLayout = new KvLayout(config.KvHeads, config.HeadDim, _round);
         var queries = config.QueryHeads / config.KvHeads;
         if (BlockAttention.ScratchBytes(_kvLayout, queries) > ThreadTeam.ScratchBytes)

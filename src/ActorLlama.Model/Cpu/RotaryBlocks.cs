@@ -1,7 +1,7 @@
 namespace ActorLlama.Model;
 
 /// <summary>The rotary table's values for the positions in use, kept in blocks of 64 positions for all layers and steps.</summary>
-internal sealed class RotaryBlocks(RotaryTable table)
+internal sealed class RotaryBlocks(RotaryAngles table)
 {
     private const int BlockPositions = 64, MostBlocks = 4096;
     private readonly int _pairs = table.Frequencies.Length;
