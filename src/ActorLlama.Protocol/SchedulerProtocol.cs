@@ -24,8 +24,16 @@ public static class SchedulerProtocol
         [property: Key(6)] SamplingOptions Sampling,
         [property: Key(7)] LogitsWanted Logits) : IClusterMessage;
 
+    /// <summary>
+    /// The session is known. <paramref name="Computed"/>: positions of it that have run. <paramref name="Ahead"/>: sequences that are let
+    /// in before it, 0 once it runs. Progress is either of them moving, or a token.
+    /// </summary>
     [MessagePackObject]
-    public sealed record Accepted([property: Key(0)] SessionId Session, [property: Key(1)] long Attempt) : IClusterMessage;
+    public sealed record Accepted(
+        [property: Key(0)] SessionId Session,
+        [property: Key(1)] long Attempt,
+        [property: Key(2)] int Computed,
+        [property: Key(3)] int Ahead) : IClusterMessage;
 
     [MessagePackObject]
     public sealed record Refused(
@@ -58,7 +66,7 @@ public static class SchedulerProtocol
     [MessagePackObject]
     public sealed record Withdraw([property: Key(0)] SessionId Session, [property: Key(1)] long Attempt) : IClusterMessage;
 
-    /// <summary>Still wanted; sent every second. Answered by <see cref="Refused"/> when unknown.</summary>
+    /// <summary>Still wanted; sent every second. Answered by <see cref="Accepted"/>, or <see cref="Refused"/> when unknown.</summary>
     [MessagePackObject]
     public sealed record Renew([property: Key(0)] SessionId Session, [property: Key(1)] long Attempt) : IClusterMessage;
 }

@@ -1,0 +1,55 @@
+namespace ActorLlama.Planning.Batching;
+
+/// <summary>Bounds of one pipeline's scheduler. Times are milliseconds, sizes are tokens or positions.</summary>
+public sealed record SchedulerOptions
+{
+    /// <summary>Sequences that hold KV at once.</summary>
+    public int MaxSequences { get; init; } = 32;
+
+    /// <summary>Sequences that wait to be let in; more are told busy.</summary>
+    public int MaxWaiting { get; init; } = 64;
+
+    /// <summary>Rows of one batch at most. Not below <see cref="MaxSequences"/>, so that decoding never starves a prompt.</summary>
+    public int TokenBudget { get; init; } = 256;
+
+    /// <summary>Rows of one prompt in one batch at most: what a long prompt may delay the others by.</summary>
+    public int PrefillChunk { get; init; } = 128;
+
+    /// <summary>Batches that are in the pipeline at once; decoding sequences are spread evenly over them.</summary>
+    public int MaxBatchesInFlight { get; init; } = 1;
+
+    /// <summary>How long a batch may go unanswered before it is sent again.</summary>
+    public int BatchDeadlineMs { get; init; } = 4000;
+
+    /// <summary>How often a batch is sent before its sequences are refused.</summary>
+    public int MaxAttempts { get; init; } = 2;
+
+    /// <summary>A session that has not renewed its sequence for so long is dropped.</summary>
+    public int RenewalMs { get; init; } = 10_000;
+
+    /// <summary>Positions that all sequences together may hold in the KV cache.</summary>
+    public long KvPositionsBudget { get; init; } = long.MaxValue;
+
+    /// <summary>Tokens of the model's context: prompt and answer of one sequence.</summary>
+    public int MaxPositions { get; init; } = int.MaxValue;
+
+    /// <summary>All faults, one sentence each; empty when the options can be used.</summary>
+    public IEnumerable<string> Faults()
+    {
+        (string Name, long Value)[] positive =
+        [
+            (nameof(MaxSequences), MaxSequences), (nameof(TokenBudget), TokenBudget), (nameof(PrefillChunk), PrefillChunk),
+            (nameof(MaxBatchesInFlight), MaxBatchesInFlight), (nameof(BatchDeadlineMs), BatchDeadlineMs),
+            (nameof(MaxAttempts), MaxAttempts), (nameof(RenewalMs), RenewalMs), (nameof(KvPositionsBudget), KvPositionsBudget),
+            (nameof(MaxPositions), MaxPositions),
+        ];
+        foreach (var (name, value) in positive)
+            if (value < 1)
+                yield return $"Scheduler: {name} is {value}; it must be at least 1.";
+        if (MaxWaiting < 0)
+            yield return $"Scheduler: {nameof(MaxWaiting)} is {MaxWaiting}; it must not be negative.";
+        if (TokenBudget < MaxSequences)
+            yield return $"Scheduler: {nameof(TokenBudget)} {TokenBudget} is below {nameof(MaxSequences)} {MaxSequences}; "
+                + "a prompt would starve behind decoding sequences. Raise the budget.";
+    }
+}

@@ -1,0 +1,6 @@
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Routing;
+
+/// <summary>A loaded replica of an expert shard; <paramref name="Epoch"/> goes into the calls to it.</summary>
+public readonly record struct Route(int Shard, int Replica, LaneTarget Target, long Epoch);

@@ -1,0 +1,84 @@
+using System.Collections.Immutable;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Routing;
+
+/// <summary>
+/// Where the loaded replicas of each expert shard are, as one node knows it. Replaced as a whole by newer routes; targets that failed are
+/// passed over until newer routes come, or until they have rested when nothing else is left.
+/// </summary>
+public sealed record RouteTable
+{
+    private ImmutableDictionary<int, ImmutableArray<Route>> _routes = ImmutableDictionary<int, ImmutableArray<Route>>.Empty;
+    private ImmutableDictionary<LaneTarget, long> _failedMs = ImmutableDictionary<LaneTarget, long>.Empty;
+
+    /// <summary>An empty table of a node: every pick is null until routes come.</summary>
+    /// <param name="local">The node that routes: its own replicas come first.</param>
+    /// <param name="restMs">
+    /// How long a failed target is left alone when its shard has no other: a lane that broke once must not shut out a healthy shard for good.
+    /// </param>
+    public RouteTable(NodeId local, int restMs)
+    {
+        Local = local;
+        RestMs = restMs;
+    }
+
+    public NodeId Local { get; }
+
+    public int RestMs { get; }
+
+    public long PlanEpoch { get; private init; }
+
+    public long Version { get; private init; }
+
+    /// <summary>The table with these routes, or this table when they are not newer: by plan epoch, then by version.</summary>
+    public RouteTable With(NodeProtocol.Routes routes)
+    {
+        if (routes.PlanEpoch < PlanEpoch || (routes.PlanEpoch == PlanEpoch && routes.Version <= Version))
+            return this;
+        var local = Local;
+        var loaded = routes.Shards
+            .Where(s => s.Expert is not null && s.Fault is null)
+            .Select(s => new Route(s.Placement.Shard, s.Placement.Replica, s.Expert!.Value, s.RouteEpoch))
+            .GroupBy(r => (r.Shard, r.Replica))
+            .Select(replica => replica.MaxBy(r => r.Epoch))
+            .GroupBy(r => r.Shard)
+            .ToImmutableDictionary(
+                shard => shard.Key,
+                shard => shard.OrderByDescending(r => r.Target.Node == local).ThenBy(r => r.Replica).ToImmutableArray());
+        return this with
+        {
+            PlanEpoch = routes.PlanEpoch,
+            Version = routes.Version,
+            _routes = loaded,
+            _failedMs = ImmutableDictionary<LaneTarget, long>.Empty,
+        };
+    }
+
+    /// <summary>
+    /// The replica to call: on the own node, else the lowest; one that failed only when all did, the one whose rest ended first. Null: none
+    /// is loaded, or all are resting.
+    /// </summary>
+    public Route? Pick(int shard, long now)
+    {
+        Route? rested = null;
+        var since = long.MaxValue;
+        foreach (var route in Loaded(shard))
+        {
+            if (!_failedMs.TryGetValue(route.Target, out var failed))
+                return route;
+            if (now - failed >= RestMs && failed < since)
+                (rested, since) = (route, failed);
+        }
+
+        return rested;
+    }
+
+    /// <summary>The table in which this target has failed just now.</summary>
+    public RouteTable Fail(LaneTarget target, long now) => this with { _failedMs = _failedMs.SetItem(target, now) };
+
+    /// <summary>Whether a loaded replica of the shard is there, apart from failures.</summary>
+    public bool Holds(int shard) => Loaded(shard).Length > 0;
+
+    private ImmutableArray<Route> Loaded(int shard) => _routes.GetValueOrDefault(shard, []);
+}

@@ -1,0 +1,7 @@
+namespace ActorLlama.Planning.Sessions;
+
+/// <summary>
+/// A generated id and the text it completes. <paramref name="Tail"/>: text still held back after it, to be shown if the answer ends here.
+/// <paramref name="Stops"/>: a stop string is complete, and the answer ends here.
+/// </summary>
+public sealed record GeneratedToken(int Id, string Text, string Tail, bool Stops);

@@ -1,0 +1,38 @@
+using System.Collections.Immutable;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Sessions;
+
+/// <summary>
+/// What a session is to generate, in ids. <paramref name="StopIds"/> is empty when the end of text is to be ignored;
+/// <paramref name="MaxPositions"/> is the model's context, prompt and answer together.
+/// </summary>
+public sealed record SessionRequest(
+    SessionId Session,
+    long Epoch,
+    ImmutableArray<int> PromptTokens,
+    int MaxTokens,
+    ImmutableArray<int> StopIds,
+    SamplingOptions Sampling,
+    LogitsWanted Logits,
+    int MaxPositions)
+{
+    /// <summary>Why this can never run, or null: to be refused as invalid before a session exists.</summary>
+    public string? Fault(int generatedSoFar)
+    {
+        if (PromptTokens.Length == 0)
+            return "Prompt: it is empty; it must hold at least one token.";
+        if (PromptTokens.Length >= MaxPositions)
+            return $"Prompt: {PromptTokens.Length} tokens do not fit the context of {MaxPositions} tokens, which must have room for one more. "
+                + "Shorten the prompt.";
+        if (MaxTokens < 1)
+            return $"Generation: the most tokens to generate is {MaxTokens}; it must be at least 1.";
+        return generatedSoFar > MaxTokens
+            ? $"Generation: {generatedSoFar} tokens exist already, more than the {MaxTokens} asked for. Open with the same limits as before."
+            : null;
+    }
+
+    /// <summary>Whether generation ends with this id as the <paramref name="generated"/>th, by ids and lengths alone.</summary>
+    public bool EndsWith(int id, int generated) =>
+        StopIds.Contains(id) || generated >= MaxTokens || PromptTokens.Length + (long)generated >= MaxPositions;
+}
