@@ -1,0 +1,67 @@
+using ActorLlama.Client;
+using Spectre.Console.Cli;
+
+namespace ActorLlama.Cli;
+
+/// <summary>The verbs, and what a person sees when one fails: one line on standard error and a non-zero exit code.</summary>
+internal static class CommandLine
+{
+    public const int Failed = 1;
+    public const int WrongUsage = 2;
+    public const int Interrupted = 130;
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            return await App().RunAsync(args);
+        }
+        catch (CommandAppException e)
+        {
+            return Fail(WrongUsage, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            return Interrupted;
+        }
+        catch (Exception e) when (IsExpected(e))
+        {
+            return Fail(Failed, e.Message);
+        }
+    }
+
+    /// <summary>A person can mend these: the message is all that is shown. Anything else is a fault of ours and shows where it happened.</summary>
+    private static bool IsExpected(Exception e) => e
+        is InvalidDataException or IOException or UnauthorizedAccessException or LocalNodeException
+        or ClusterUnreachableException or GenerationFailedException;
+
+    private static int Fail(int exitCode, string message)
+    {
+        Console.Error.WriteLine($"error: {message.ReplaceLineEndings(" ").Trim()}");
+        return exitCode;
+    }
+
+    private static CommandApp App()
+    {
+        var app = new CommandApp();
+        app.Configure(config =>
+        {
+            config.SetApplicationName("actorllama");
+            config.UseStrictParsing();
+            config.PropagateExceptions();
+            config.AddCommand<NodeCommand>("node").WithDescription("Run one node of a cluster.");
+            config.AddCommand<UpCommand>("up").WithDescription("Run a cluster of node processes on this machine.");
+            config.AddCommand<ChatCommand>("chat").WithDescription("Talk to a model in the console.");
+            config.AddCommand<DecodeCommand>("decode").WithDescription("Generate once and exit.");
+            config.AddCommand<VerifyCommand>("verify").WithDescription("Compare logits and greedy tokens with a golden file.");
+            config.AddCommand<TokenizeCommand>("tokenize").WithDescription("JSON lines of text or messages to token ids, and back.");
+            config.AddCommand<InitCommand>("init").WithDescription("Write a checkpoint of random weights.");
+            config.AddBranch("cluster", cluster =>
+            {
+                cluster.SetDescription("Look at a running cluster.");
+                cluster.AddCommand<ClusterStatusCommand>("status").WithDescription("Show nodes, plan and state.");
+            });
+        });
+        return app;
+    }
+}

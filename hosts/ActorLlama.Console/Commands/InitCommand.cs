@@ -1,0 +1,51 @@
+using System.ComponentModel;
+using ActorLlama.Checkpoints;
+using Spectre.Console;
+using Spectre.Console.Cli;
+
+namespace ActorLlama.Cli;
+
+/// <summary><c>actorllama init</c>: a checkpoint of random weights.</summary>
+internal sealed class InitCommand : AsyncCommand<InitCommand.Settings>
+{
+    internal sealed class Settings : CommandSettings
+    {
+        [CommandOption("--shape <NAME>", isRequired: true)]
+        [Description("A shape of config/models, or the path of a config.json.")]
+        public string Shape { get; init; } = "";
+
+        [CommandOption("--seed <N>")]
+        [Description("Equal seeds give equal weights. Default: 0.")]
+        public ulong Seed { get; init; }
+
+        [CommandOption("--out <DIR>", isRequired: true)]
+        [Description("A new folder.")]
+        public string Out { get; init; } = "";
+    }
+
+    public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
+    {
+        var shape = FindShape(settings.Shape);
+        var json = await File.ReadAllTextAsync(shape, cancellationToken);
+        using var ended = new EndSignals();
+        await Terminal.Error.Progress().StartAsync(async progress =>
+        {
+            var task = progress.AddTask("weights", maxValue: 1);
+            await Task.Factory.StartNew(
+                () => CheckpointInitializer.Write(
+                    json, settings.Seed, settings.Out, Path.GetFileName(shape),
+                    progress: p => task.Value(p.TotalBytes == 0 ? 1 : p.WrittenBytes / (double)p.TotalBytes), cancellation: ended.Token),
+                ended.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        });
+        Console.Out.WriteLine(settings.Out);
+        return 0;
+    }
+
+    private static string FindShape(string name)
+    {
+        if (name.Length > 0 && name.IndexOfAny(['/', '\\']) < 0 && ProgramFiles.FindConfig("models", $"{name}.json") is { } shipped) return shipped;
+        if (File.Exists(name)) return name;
+        throw new InvalidDataException(
+            $"Shape: \"{name}\" is neither a shape nor a file. Shapes are {string.Join(", ", ProgramFiles.ShapeNames().Select(n => $"\"{n}\""))}.");
+    }
+}

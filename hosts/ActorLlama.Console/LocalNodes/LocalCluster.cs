@@ -1,0 +1,110 @@
+using ActorLlama.Client;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Cli;
+
+/// <summary>
+/// A cluster of node processes on this machine, on ports chosen by the operating system. None outlives this process, whatever ends it;
+/// disposing ends them in order.
+/// </summary>
+internal sealed class LocalCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_connect = TimeSpan.FromSeconds(30);
+    private readonly ChildThread _children = new();
+    private readonly List<LocalNode> _nodes = [];
+
+    private LocalCluster(string logFolder) => LogFolder = logFolder;
+
+    public IReadOnlyList<LocalNode> Nodes => _nodes;
+
+    public string LogFolder { get; }
+
+    /// <summary>Where clients attach: the first node.</summary>
+    public string Address => _nodes[0].Address;
+
+    /// <summary>
+    /// Starts the processes and waits until each has told its address. Throws <see cref="LocalNodeException"/> when one ends before, after
+    /// stopping the others.
+    /// </summary>
+    public static async Task<LocalCluster> StartAsync(LocalClusterOptions options, CancellationToken cancellation)
+    {
+        var config = ProgramFiles.Config(options.Nodes == 1 ? "local-1.conf" : "local-3.conf");
+        options.Checked();
+        var logs = options.LogFolder ?? Path.Combine(Path.GetTempPath(), $"actorllama-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..6]}");
+        var cluster = new LocalCluster(Path.GetFullPath(Directory.CreateDirectory(logs).FullName));
+        try
+        {
+            // The first node's address is the others' seed.
+            await cluster.AddAsync(options, config, seed: null, cancellation);
+            while (cluster._nodes.Count < options.Nodes) await cluster.AddAsync(options, config, cluster.Address, cancellation, wait: false);
+            foreach (var node in cluster._nodes.Skip(1)) await node.WaitForAddressAsync(cancellation);
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task<ClusterConnection> ConnectAsync(CancellationToken cancellation) =>
+        WhileAllRunAsync(ClusterConnection.ConnectAsync(Address, s_connect, cancellation), cancellation);
+
+    /// <summary>
+    /// Waits until the cluster is ready, telling each change of its state. Throws <see cref="LocalNodeException"/> when a node ends or the
+    /// cluster says that it cannot serve.
+    /// </summary>
+    public async Task WaitUntilReadyAsync(ClusterConnection connection, Action<ClusterProtocol.Status>? onChange, CancellationToken cancellation)
+    {
+        ClusterState? last = null;
+        while (true)
+        {
+            if (_nodes.FirstOrDefault(n => n.HasExited) is { } ended) throw ended.Fault();
+            if (await TryGetStatusAsync(connection, cancellation) is { } status)
+            {
+                if (status.State != last) onChange?.Invoke(status);
+                last = status.State;
+                if (last == ClusterState.Ready) return;
+                if (last == ClusterState.Degraded) throw new LocalNodeException($"Cluster: it cannot serve: {status.Reason}");
+            }
+
+            await Task.Delay(s_poll, cancellation);
+        }
+    }
+
+    /// <summary>The cluster's status, or null when nobody answers just now.</summary>
+    public static async Task<ClusterProtocol.Status?> TryGetStatusAsync(ClusterConnection connection, CancellationToken cancellation)
+    {
+        try
+        {
+            return await connection.GetStatusAsync(s_answer, cancellation);
+        }
+        catch (ClusterUnreachableException)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_nodes.Select(n => n.DisposeAsync().AsTask()));
+        _children.Dispose();
+    }
+
+    private async Task AddAsync(LocalClusterOptions options, string config, string? seed, CancellationToken cancellation, bool wait = true)
+    {
+        var name = $"node-{_nodes.Count + 1}";
+        var log = Path.Combine(LogFolder, $"{name}.log");
+        _nodes.Add(await LocalNode.StartAsync(_children, name, config, options.SettingsOf(_nodes.Count, seed), log));
+        if (wait) await _nodes[^1].WaitForAddressAsync(cancellation);
+    }
+
+    private async Task<T> WhileAllRunAsync<T>(Task<T> work, CancellationToken cancellation)
+    {
+        var ended = Task.WhenAny(_nodes.Select(n => n.Exited));
+        if (await Task.WhenAny(work, ended).WaitAsync(cancellation) == work) return await work;
+        throw _nodes.First(n => n.HasExited).Fault();
+    }
+}

@@ -1,0 +1,56 @@
+using System.Collections.Immutable;
+
+namespace ActorLlama.Cli;
+
+/// <summary>A cluster of node processes on this machine.</summary>
+/// <param name="Nodes">How many processes; at least 1.</param>
+/// <param name="Model">The checkpoint folder.</param>
+internal sealed record LocalClusterOptions(int Nodes, string Model)
+{
+    public int? Stages { get; init; }
+
+    public int? ExpertShards { get; init; }
+
+    /// <summary>"float32" or "bfloat16".</summary>
+    public string? Dtype { get; init; }
+
+    /// <summary>"cpu" or "torch".</summary>
+    public string? Backend { get; init; }
+
+    /// <summary>Where each node's log goes; null: a new folder under the temporary one.</summary>
+    public string? LogFolder { get; init; }
+
+    /// <summary>Checkpoint folders of single nodes, by node number from 0; the others take <see cref="Model"/>.</summary>
+    public ImmutableDictionary<int, string> ModelOfNode { get; init; } = ImmutableDictionary<int, string>.Empty;
+
+    /// <summary>More settings for every node, each <c>key=value</c>.</summary>
+    public ImmutableArray<string> Settings { get; init; } = [];
+
+    /// <summary>Throws <see cref="InvalidDataException"/> for a model folder that is not there.</summary>
+    public LocalClusterOptions Checked()
+    {
+        foreach (var folder in ModelOfNode.Values.Prepend(Model))
+            if (!Directory.Exists(folder))
+                throw new InvalidDataException($"Model: folder \"{folder}\" does not exist. Name a checkpoint folder.");
+        return this;
+    }
+
+    /// <summary>The <c>key=value</c> settings of node <paramref name="index"/>; <paramref name="seed"/> is null for the first.</summary>
+    public IEnumerable<string> SettingsOf(int index, string? seed)
+    {
+        yield return $"actorllama.node.name=node-{index + 1}";
+        yield return "actorllama.node.lifeline=stdin";
+        yield return "actorllama.cluster.port=0";
+        yield return $"actorllama.cluster.seeds=[{(seed is null ? "" : Quoted(seed))}]";
+        yield return $"actorllama.model.path={Quoted(Path.GetFullPath(ModelOfNode.GetValueOrDefault(index, Model)))}";
+        yield return $"actorllama.plan.nodes={Nodes}";
+        if (Stages is { } stages) yield return $"actorllama.plan.stages={stages}";
+        if (ExpertShards is { } shards) yield return $"actorllama.plan.expert-shards={shards}";
+        if (Dtype is { } dtype) yield return $"actorllama.model.dtype={dtype}";
+        if (Backend is { } backend) yield return $"actorllama.node.device-defaults.backend={backend}";
+        foreach (var setting in Settings) yield return setting;
+    }
+
+    private static string Quoted(string text) =>
+        $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+}

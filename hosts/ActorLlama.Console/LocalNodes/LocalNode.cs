@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace ActorLlama.Cli;
+
+/// <summary>
+/// One node process, started by this one and ended with it. Its standard input is its lifeline, its standard output tells its address,
+/// its standard error is its log.
+/// </summary>
+internal sealed partial class LocalNode : IAsyncDisposable
+{
+    private const int SigTerm = 15;
+    private static readonly TimeSpan s_orderlyEnd = TimeSpan.FromSeconds(8);
+    private readonly Process _process;
+
+    private LocalNode(Process process, string name, string log) =>
+        (_process, Name, Log, Pid, Exited) = (process, name, log, process.Id, process.WaitForExitAsync());
+
+    public string Name { get; }
+
+    public int Pid { get; }
+
+    /// <summary>The path of its log.</summary>
+    public string Log { get; }
+
+    /// <summary>Its cluster address; "" until <see cref="WaitForAddressAsync"/> has returned.</summary>
+    public string Address { get; private set; } = "";
+
+    /// <summary>Ends when the process has.</summary>
+    public Task Exited { get; }
+
+    public bool HasExited => _process.HasExited;
+
+    public static async Task<LocalNode> StartAsync(
+        ChildThread children, string name, string configFile, IEnumerable<string> settings, string log)
+    {
+        // The shell gives the log its file and then becomes the node: same pid, and nothing of ours to pump.
+        var info = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
+        string[] line =
+        [
+            "-c", "log=$1; shift; exec \"$@\" 2>\"$log\"", "sh", log,
+            ProgramPath.DotNet, ProgramPath.Program, "node", "--config", configFile, "--json", .. settings,
+        ];
+        foreach (var argument in line) info.ArgumentList.Add(argument);
+        return new LocalNode(await children.StartAsync(info), name, log);
+    }
+
+    /// <summary>Waits until the node has told its address. Throws <see cref="LocalNodeException"/> when it ends first.</summary>
+    public async Task WaitForAddressAsync(CancellationToken cancellation)
+    {
+        if (await _process.StandardOutput.ReadLineAsync(cancellation) is not { } line)
+        {
+            await Exited.WaitAsync(cancellation);
+            throw Fault();
+        }
+
+        using var json = JsonDocument.Parse(line);
+        Address = json.RootElement.GetProperty("address").GetString() ?? "";
+    }
+
+    /// <summary>Why the node ended unasked, from its log.</summary>
+    public LocalNodeException Fault()
+    {
+        var lines = File.Exists(Log) ? File.ReadAllLines(Log) : [];
+        var reason = lines.LastOrDefault(l => l.StartsWith("error: ", StringComparison.Ordinal))?["error: ".Length..]
+            ?? lines.LastOrDefault(l => l.Length > 0)
+            ?? $"it ended with exit code {_process.ExitCode} and said nothing.";
+        return new LocalNodeException($"{Name}: {reason} (log: {Log})");
+    }
+
+    /// <summary>Asks the node to end, waits a bounded time, then kills it.</summary>
+    public async Task StopAsync()
+    {
+        if (!_process.HasExited) _ = Signal(Pid, SigTerm);
+        try
+        {
+            await Exited.WaitAsync(s_orderlyEnd);
+        }
+        catch (TimeoutException)
+        {
+            _process.Kill();
+            await Exited;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        _process.Dispose();
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int pid, int signal);
+}

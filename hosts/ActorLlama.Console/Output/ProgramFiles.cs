@@ -1,0 +1,34 @@
+namespace ActorLlama.Cli;
+
+/// <summary>Files that ship with the program: <c>config/</c>, beside it or in a folder above it.</summary>
+internal static class ProgramFiles
+{
+    /// <summary>The full path of a file under <c>config/</c>, or null.</summary>
+    public static string? FindConfig(params string[] parts)
+    {
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+        {
+            var path = Path.Combine([at.FullName, "config", .. parts]);
+            if (File.Exists(path)) return path;
+        }
+
+        return null;
+    }
+
+    /// <summary>The full path of <c>config/NAME</c>. Throws <see cref="FileNotFoundException"/> when it is nowhere.</summary>
+    public static string Config(string name) => FindConfig(name) ?? throw new FileNotFoundException(
+        $"Settings: \"config/{name}\" is neither beside the program nor above it. Keep the config folder with the program.");
+
+    /// <summary>Names of the model shapes under <c>config/models</c>, sorted.</summary>
+    public static IEnumerable<string> ShapeNames()
+    {
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+        {
+            var folder = Path.Combine(at.FullName, "config", "models");
+            if (Directory.Exists(folder))
+                return Directory.EnumerateFiles(folder, "*.json").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal);
+        }
+
+        return [];
+    }
+}
