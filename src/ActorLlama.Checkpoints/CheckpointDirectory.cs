@@ -18,6 +18,8 @@ public static class CheckpointDirectory
     /// <exception cref="InvalidDataException">A file is broken; one line names file, tensor, value and rule.</exception>
     public static Checkpoint Open(string path)
     {
+        if (File.Exists(path))
+            throw new InvalidDataException($"Checkpoint: {Quote(path)} is a file; a checkpoint is a folder. Name the folder that holds it.");
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} does not exist. Correct the path.", path);
         var reading = ReadConfig(path);

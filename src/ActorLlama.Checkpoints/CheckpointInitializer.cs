@@ -29,15 +29,16 @@ public static class CheckpointInitializer
         Action<WriteProgress>? progress = null,
         CancellationToken cancellation = default)
     {
+        if (string.IsNullOrWhiteSpace(outDir)) throw new InvalidDataException("Checkpoint: the folder to write has no name. Name a new or empty folder.");
         var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(outDir));
         var config = LlamaConfigReader.Read(shapeConfigJson, shapeName).Config;
         RequireFree(target, outDir);
         var tensors = TensorsOf(config, seed);
         var parent = Path.GetDirectoryName(target) ?? target;
-        Directory.CreateDirectory(parent);
-        RequireRoom(parent, outDir, tensors.Sum(tensor => tensor.Bytes));
         var temporary = Path.Combine(parent, $".{Path.GetFileName(target)}-{Guid.NewGuid():n}{DurableFile.TemporarySuffix}");
-        Directory.CreateDirectory(temporary);
+        MakeFolder(parent, outDir);
+        RequireRoom(parent, outDir, tensors.Sum(tensor => tensor.Bytes));
+        MakeFolder(temporary, outDir);
         try
         {
             var writer = new SafetensorsWriter(temporary)
@@ -59,6 +60,18 @@ public static class CheckpointInitializer
             throw;
         }
         DurableFile.SyncFolder(parent);
+    }
+
+    private static void MakeFolder(string path, string given)
+    {
+        try
+        {
+            Directory.CreateDirectory(path);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidDataException($"Checkpoint: {Quote(given)} cannot be made: {fault.Message.ReplaceLineEndings(" ")} Choose another place.", fault);
+        }
     }
 
     private static List<TensorToWrite> TensorsOf(LlamaConfig config, ulong seed)

@@ -30,6 +30,19 @@ public sealed class BrokenCheckpointTests : IDisposable
         Assert.Contains("does not exist", Refused<FileNotFoundException>("nowhere", Path.Combine(_tiny, "nowhere")));
 
     [Fact]
+    public void A_file_in_place_of_the_folder_is_told() =>
+        Assert.Contains("is a file", Refused<InvalidDataException>("config.json", Path.Combine(_tiny, "config.json")));
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData(Index)]
+    public void Bytes_that_are_no_text_are_told(string file)
+    {
+        File.WriteAllBytes(Path.Combine(_tiny, file), [(byte)'{', 0xFF, 0xFE, (byte)'}']);
+        Assert.Contains("no UTF-8", Refused(file));
+    }
+
+    [Fact]
     public void A_missing_config_is_named()
     {
         File.Delete(Path.Combine(_tiny, "config.json"));

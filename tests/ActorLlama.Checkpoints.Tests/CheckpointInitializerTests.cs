@@ -150,6 +150,17 @@ public sealed unsafe class CheckpointInitializerTests : IDisposable
         Assert.Equal(2, Directory.GetFileSystemEntries(_folder.Path).Length);
     }
 
+    [Theory]
+    [InlineData("file/out", "cannot be made")]
+    [InlineData("", "no name")]
+    public void A_target_that_cannot_be_made_is_refused(string target, string expected)
+    {
+        File.WriteAllText(_folder.PathOf("file"), "mine");
+        var path = target.Length == 0 ? "" : _folder.PathOf(target);
+        Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => CheckpointInitializer.Write(TinyShapes.Flat, 1, path)).Message);
+        Assert.Single(Directory.GetFileSystemEntries(_folder.Path));
+    }
+
     [Fact]
     public void An_empty_folder_and_missing_parents_are_fine()
     {

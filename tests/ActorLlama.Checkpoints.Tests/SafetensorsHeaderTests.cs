@@ -42,6 +42,8 @@ public sealed class SafetensorsHeaderTests : IDisposable
         { """{"x":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}}""", 2, ["\"x\"", "F4", "whole number of bytes"] },
         { """{"__metadata__":{"a":1}}""", 0, ["\"__metadata__\"", "object of strings"] },
         { """{"a\nb":7}""", 0, ["\"a\\u000ab\""] },
+        { """{"\ud800":7}""", 0, ["half a character"] },
+        { """{"x":{"dtype":"\ud800","shape":[2],"data_offsets":[0,8]}}""", 8, ["half a character"] },
     };
 
     [Theory, MemberData(nameof(Broken))]

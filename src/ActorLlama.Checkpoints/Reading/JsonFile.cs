@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using static ActorLlama.Checkpoints.Quoting;
 
@@ -9,7 +10,7 @@ internal static class JsonFile
     /// <summary>Far above any index of a real checkpoint; below what would hurt.</summary>
     private const long LongestFile = 256L << 20;
 
-    /// <summary>The file's text. Throws <see cref="FileNotFoundException"/> when absent, <see cref="InvalidDataException"/> when absurdly long.</summary>
+    /// <summary>The file's text. Throws <see cref="FileNotFoundException"/> when absent, <see cref="InvalidDataException"/> when it is absurdly long or no text.</summary>
     public static string ReadText(string path)
     {
         using var file = MappedFile.Open(path);
@@ -17,7 +18,9 @@ internal static class JsonFile
             throw new InvalidDataException($"Checkpoint: {Quote(path)} has {file.Length} bytes, a JSON file of a checkpoint at most {LongestFile}. Download the file again.");
         var bytes = new byte[file.Length];
         file.Read(0, bytes);
-        return new System.Text.UTF8Encoding(false, false).GetString(bytes).TrimStart('\ufeff');
+        var text = bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsSpan(Encoding.UTF8.Preamble.Length) : bytes;
+        JsonUnicode.Require(text, path);
+        return Encoding.UTF8.GetString(text);
     }
 
     /// <summary>The file as a JSON object. The caller disposes the document.</summary>

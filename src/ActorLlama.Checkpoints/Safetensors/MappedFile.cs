@@ -45,16 +45,24 @@ internal sealed unsafe class MappedFile : IDisposable
         {
             throw new InvalidDataException($"Checkpoint: {Quote(path)} cannot be read: it is a folder or its permissions forbid it.", fault);
         }
+        catch (IOException fault)
+        {
+            throw new InvalidDataException($"Checkpoint: {Quote(path)} cannot be read: {fault.Message.ReplaceLineEndings(" ")}", fault);
+        }
     }
 
     /// <summary>Maps the file, which is not empty.</summary>
     public void Map()
     {
-        _map = MemoryMappedFile.CreateFromFile(_stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-        _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
-        byte* first = null;
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref first);
-        Address = (nint)(first + _view.PointerOffset);
+        try
+        {
+            MapWhole();
+        }
+        catch (IOException fault)
+        {
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(Path)} cannot be mapped into memory ({fault.Message.ReplaceLineEndings(" ")}). Put it on a disk that allows it.", fault);
+        }
     }
 
     /// <summary>Fills <paramref name="bytes"/> from that offset of the file, from any thread.</summary>
@@ -80,5 +88,14 @@ internal sealed unsafe class MappedFile : IDisposable
         }
         _map?.Dispose();
         _stream.Dispose();
+    }
+
+    private void MapWhole()
+    {
+        _map = MemoryMappedFile.CreateFromFile(_stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+        _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        byte* first = null;
+        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref first);
+        Address = (nint)(first + _view.PointerOffset);
     }
 }

@@ -69,6 +69,7 @@ internal sealed class SafetensorsHeader
         file.Read(LengthBytes, json);
         if (length == 0 || json[0] != '{')
             throw new InvalidDataException($"Checkpoint: the header of {name} does not begin with an opening brace, so this is no safetensors file. {Again}");
+        JsonUnicode.Require(json, file.Path);
         return json;
     }
 
