@@ -28,7 +28,7 @@ public sealed class DamagedFilesTests : IDisposable
         from cut in Gen.Frequency((9, Gen.Constant(false)), (1, Gen.Constant(true)))
         select (file, at, value, cut)).ToArbitrary();
 
-    [Property(MaxTest = 400)]
+    [Property(MaxTest = 150)]
     public Property A_damaged_checkpoint_opens_or_is_refused_in_one_line() => Prop.ForAll(Damages(), damage =>
     {
         var files = Directory.GetFiles(_tiny).Order(StringComparer.Ordinal).ToArray();
