@@ -36,10 +36,13 @@ public readonly record struct BatchId([property: Key(0)] long Plan, [property: K
 public readonly record struct CallId(
     [property: Key(0)] BatchId Batch, [property: Key(1)] int Layer, [property: Key(2)] int Shard, [property: Key(3)] int Resend);
 
-/// <summary>An actor on the lane: its node's incarnation, its path in that node and the path's uid.</summary>
+/// <summary>
+/// An actor on the lane: its node's incarnation, its path in that node and the path's uid. <paramref name="Request"/>: in a reply address
+/// the request that it answers, so that the lane knows which one is done; else 0.
+/// </summary>
 [MessagePackObject]
 public readonly record struct LaneTarget(
-    [property: Key(0)] NodeId Node, [property: Key(1)] string Path, [property: Key(2)] long Uid);
+    [property: Key(0)] NodeId Node, [property: Key(1)] string Path, [property: Key(2)] long Uid, [property: Key(3)] long Request = 0);
 
 /// <summary>Where a node's lane listens.</summary>
 [MessagePackObject]

@@ -2,12 +2,12 @@ using System.Buffers;
 
 namespace ActorLlama.Protocol;
 
-/// <summary>A payload in a buffer of the shared pool.</summary>
-public sealed class BytesPayload : Payload
+/// <summary>A payload in a buffer of the shared pool. Not sealed: one that came over the lane gives its sender's credit back when released.</summary>
+public class BytesPayload : Payload
 {
     private readonly byte[] _buffer;
 
-    private BytesPayload(byte[] buffer, int bytes) => (_buffer, Bytes) = (buffer, bytes);
+    protected BytesPayload(int bytes) => (_buffer, Bytes) = (ArrayPool<byte>.Shared.Rent(bytes), bytes);
 
     public override int Bytes { get; }
 
@@ -15,7 +15,7 @@ public sealed class BytesPayload : Payload
     public Memory<byte> Memory => _buffer.AsMemory(0, Bytes);
 
     /// <summary>A payload of that many bytes, to be filled through <see cref="Memory"/> before it is sent.</summary>
-    public static BytesPayload Rent(int bytes) => new(ArrayPool<byte>.Shared.Rent(bytes), bytes);
+    public static BytesPayload Rent(int bytes) => new(bytes);
 
     protected override void Release() => ArrayPool<byte>.Shared.Return(_buffer);
 }

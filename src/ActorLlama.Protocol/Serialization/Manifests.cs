@@ -39,6 +39,9 @@ public static class Manifests
         (typeof(ExpertProtocol.Ran), "ed"),
         (typeof(ExpertProtocol.Refused), "ef"),
         (typeof(ShardProtocol.Serve), "hs"),
+        (typeof(LaneProtocol.Hello), "lh"),
+        (typeof(LaneProtocol.Welcome), "lw"),
+        (typeof(LaneProtocol.Refused), "lr"),
     ];
 
     private static readonly FrozenDictionary<Type, string> s_byType = s_rows.ToFrozenDictionary(r => r.Type, r => r.Manifest);

@@ -1,0 +1,80 @@
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Akka.Event;
+
+namespace ActorLlama.Runtime.Lanes;
+
+/// <summary>One socket's life: a loop that reads, a loop that writes, and its end. Both loops are asynchronous; no thread waits.</summary>
+internal abstract class LaneConnection : IDisposable
+{
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+    private string? _endReason;
+
+    protected LaneConnection(LaneNode lane) => (Lane, Ended) = (lane, _ended.Token);
+
+    protected LaneNode Lane { get; }
+
+    protected CancellationToken Ended { get; }
+
+    protected string EndReason => Volatile.Read(ref _endReason) ?? "";
+
+    protected FrameReader? Reader { get; set; }
+
+    /// <summary>Ends the connection; the first reason stays.</summary>
+    public virtual void Close(string reason)
+    {
+        if (Interlocked.CompareExchange(ref _endReason, reason, null) is null) _ended.Cancel();
+    }
+
+    /// <summary>There may be something to write.</summary>
+    public void Wake() => _wake.Writer.TryWrite(true);
+
+    /// <summary>Called every heartbeat interval. <paramref name="wasAsleep"/>: this process itself did not run, so silence proves nothing.</summary>
+    public virtual void Tick(bool wasAsleep)
+    {
+        if (Reader is not { } reader) return;
+        var now = Lane.Time.GetTimestamp();
+        if (wasAsleep) reader.LastRead = now;
+        else if (Lane.Time.GetElapsedTime(reader.LastRead, now) > Lane.Options.HeartbeatDeadline)
+            Close($"silent for more than {Lane.Options.HeartbeatDeadline}");
+    }
+
+    /// <summary>After <see cref="Close"/>, when both loops have ended.</summary>
+    public virtual void Dispose()
+    {
+        Reader?.Dispose();
+        _ended.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    protected async ValueTask WaitAsync() => await _wake.Reader.ReadAsync(Ended).ConfigureAwait(false);
+
+    /// <summary>Runs both loops until one ends, then ends the other.</summary>
+    protected async Task RunAsync(Stream stream, Func<Stream, Task> read, Func<Stream, Task> write)
+    {
+        var reading = read(stream);
+        var writing = write(stream);
+        var first = await Task.WhenAny(reading, writing).ConfigureAwait(false);
+        Close(first.Exception?.GetBaseException() is { } fault ? Describe(fault) : "closed by the peer");
+        await Task.WhenAll(reading, writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (var loop in (Task[])[reading, writing])
+            if (loop.Exception?.GetBaseException() is { } e && !IsExpected(e)) throw e;
+    }
+
+    /// <summary>What a network and a peer can do to a loop.</summary>
+    protected static bool IsExpected(Exception e) =>
+        e is IOException or SocketException or OperationCanceledException or ObjectDisposedException or LaneFormatException or LaneRefusedException;
+
+    /// <summary>Counts and logs what ended it when the peer broke the rules.</summary>
+    protected string Describe(Exception e)
+    {
+        if (e is LaneFormatException)
+        {
+            Lane.Counters.Broken();
+            Lane.Log.Warning("Lane connection {Connection} ended: {Reason}", this, e.Message);
+        }
+        return e is OperationCanceledException ? EndReason : e.Message;
+    }
+}

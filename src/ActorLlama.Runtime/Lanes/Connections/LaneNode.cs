@@ -1,0 +1,80 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using ActorLlama.Protocol;
+using Akka.Actor;
+using Akka.Event;
+
+namespace ActorLlama.Runtime.Lanes;
+
+/// <summary>What all connections of one node share.</summary>
+internal sealed class LaneNode(LaneOptions options, LaneIdentity identity, TimeProvider time, ILoggingAdapter log)
+{
+    private readonly ConcurrentDictionary<Task, byte> _running = [];
+    private ImmutableHashSet<IActorRef> _subscribers = [];
+    private LanePlan _plan = LanePlan.None;
+    private long _messageIds;
+    private int _inbound;
+    private int _isStopped;
+
+    public LaneOptions Options { get; } = options;
+
+    public LaneIdentity Identity { get; } = identity;
+
+    public TimeProvider Time { get; } = time;
+
+    public ILoggingAdapter Log { get; } = log;
+
+    public LaneCounters Counters { get; } = new();
+
+    public LaneTargets Targets { get; } = new(identity.Self);
+
+    public ConcurrentDictionary<NodeId, LanePeer> Peers { get; } = [];
+
+    public IActorRef Watcher { get; set; } = ActorRefs.Nobody;
+
+    public LanePlan Plan
+    {
+        get => Volatile.Read(ref _plan);
+        set => Volatile.Write(ref _plan, value);
+    }
+
+    public bool IsStopped => Volatile.Read(ref _isStopped) != 0;
+
+    /// <summary>Connections that peers opened, shaken hands or not.</summary>
+    public int Inbound => Volatile.Read(ref _inbound);
+
+    public IReadOnlyCollection<Task> Running => [.. _running.Keys];
+
+    /// <summary>True for the first caller.</summary>
+    public bool Stop() => Interlocked.Exchange(ref _isStopped, 1) == 0;
+
+    public void CountInbound(int change) => Interlocked.Add(ref _inbound, change);
+
+    public long NextMessageId() => Interlocked.Increment(ref _messageIds);
+
+    public LanePeer PeerOf(NodeId node) => Peers.GetOrAdd(node, static (id, lane) => new LanePeer(lane, id), this);
+
+    public void Subscribe(IActorRef actor) => ImmutableInterlocked.Update(ref _subscribers, static (set, a) => set.Add(a), actor);
+
+    public void Unsubscribe(IActorRef actor) => ImmutableInterlocked.Update(ref _subscribers, static (set, a) => set.Remove(a), actor);
+
+    public void Publish(object news)
+    {
+        foreach (var subscriber in _subscribers) subscriber.Tell(news, ActorRefs.NoSender);
+    }
+
+    /// <summary>Owns a loop until it ends. Loops end by themselves on all that peers can do; anything else is an error of ours.</summary>
+    public void Track(Task loop)
+    {
+        _running.TryAdd(loop, 0);
+        loop.ContinueWith(
+            ended =>
+            {
+                _running.TryRemove(ended, out _);
+                if (ended.IsFaulted) Log.Error(ended.Exception, "A loop of the lane failed");
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+    }
+}

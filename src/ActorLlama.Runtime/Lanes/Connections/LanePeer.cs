@@ -1,0 +1,158 @@
+using ActorLlama.Protocol;
+using Akka.Event;
+
+namespace ActorLlama.Runtime.Lanes;
+
+/// <summary>
+/// This node's side of its connections with another. All sockets of one association end together: when one is lost, everything on its way
+/// fails at once, and the next message begins a new association. The lock is there because senders, loops and the clock all come here; it
+/// is held for a few assignments.
+/// </summary>
+internal sealed class LanePeer(LaneNode lane, NodeId node)
+{
+    private readonly Lock _gate = new();
+    private Association _current = new(1);
+    private string _lastRefusal = "";
+    private long _lastEnd;
+
+    public NodeId Node { get; } = node;
+
+    public IEnumerable<(int Queued, long QueuedBytes, int Unsettled, int Unanswered)> QueueCounts =>
+        Current().Outbound.OfType<OutboundConnection>().Select(c => c.Queue.Counts);
+
+    public int Connections => Current().All.Count;
+
+    /// <summary>Takes the item in all cases; never waits.</summary>
+    public void Send(Outgoing item)
+    {
+        var socket = LaneClasses.SocketOf(item.Class);
+        LaneFailure? failure = LaneFailure.ConnectionLost;
+        for (var attempt = 0; attempt < 2 && failure == LaneFailure.ConnectionLost; attempt++)
+        {
+            var (association, connection) = Outbound(socket);
+            failure = connection.Queue.Enqueue(item);
+            if (failure is null)
+            {
+                connection.Wake();
+                return;
+            }
+            if (failure == LaneFailure.ConnectionLost) End(association, "connection ended");
+        }
+        lane.Counters.Failed();
+        item.Fail(lane.IsStopped ? LaneFailure.Stopped : failure.Value, $"Lane: not sent to \"{Node}\".");
+    }
+
+    /// <summary>A response to that request has arrived from the peer. False: nobody waits for it (any more).</summary>
+    public bool Answer(long request)
+    {
+        var connection = Current().Outbound[(int)LaneSocket.Main];
+        if (connection is null || !connection.Queue.Answer(request)) return false;
+        connection.Wake();
+        return true;
+    }
+
+    /// <summary>The peer opened that connection in its association of that number; another number than before is a new one.</summary>
+    public void Attach(InboundConnection connection, LaneSocket socket, long number)
+    {
+        Association? former;
+        lock (_gate)
+        {
+            var isNew = _current.RemoteNumber is { } known && (known != number || _current.Inbound[(int)socket] is not null);
+            former = isNew ? _current : null;
+        }
+        if (former is not null) End(former, "the peer connected anew");
+        lock (_gate)
+        {
+            _current.RemoteNumber = number;
+            _current.Inbound[(int)socket] = connection;
+        }
+        Up();
+    }
+
+    public void Opened(OutboundConnection connection)
+    {
+        if (Current().Outbound.Contains(connection)) Up();
+    }
+
+    /// <summary>A connection ended: so does its association.</summary>
+    public void Ended(LaneConnection connection, string reason)
+    {
+        var current = Current();
+        if (current.All.Contains(connection)) End(current, reason);
+    }
+
+    public void Close(string reason) => End(Current(), reason);
+
+    public void Refused(LaneRefusedException refusal)
+    {
+        if (Interlocked.Exchange(ref _lastRefusal, refusal.Message) == refusal.Message) return;
+        lane.Log.Warning("Lane to {Node} refused ({Reason}): {Message}", Node, refusal.Reason, refusal.Message);
+    }
+
+    public void Tick(bool wasAsleep)
+    {
+        var current = Current();
+        foreach (var connection in current.All) connection.Tick(wasAsleep);
+        if (!lane.Options.KeepConnected || current.Outbound[(int)LaneSocket.Main] is not null || !lane.Plan.Peers.ContainsKey(Node)) return;
+        if (lane.Time.GetElapsedTime(Interlocked.Read(ref _lastEnd)) > 4 * lane.Options.HeartbeatInterval) Outbound(LaneSocket.Main);
+    }
+
+    private Association Current()
+    {
+        lock (_gate) return _current;
+    }
+
+    private (Association, OutboundConnection) Outbound(LaneSocket socket)
+    {
+        lock (_gate)
+        {
+            ref var connection = ref _current.Outbound[(int)socket];
+            if (connection is null)
+            {
+                connection = new OutboundConnection(lane, this, socket, _current.Number);
+                if (lane.IsStopped) connection.Close("stopped");
+                lane.Track(connection.RunAsync());
+            }
+            return (_current, connection);
+        }
+    }
+
+    private void Up()
+    {
+        lock (_gate)
+        {
+            if (_current.IsUp) return;
+            _current.IsUp = true;
+            lane.Publish(new LanePeerUp(Node));
+        }
+        lane.Log.Debug("Lane with {Node} is up", Node);
+    }
+
+    private void End(Association association, string reason)
+    {
+        lock (_gate)
+        {
+            if (_current != association) return;
+            _current = new Association(association.Number + 1);
+            Interlocked.Exchange(ref _lastEnd, lane.Time.GetTimestamp());
+            if (association.IsUp) lane.Publish(new LanePeerLost(Node, reason));
+        }
+        foreach (var connection in association.All) connection.Close(reason);
+        if (association.IsUp && !lane.IsStopped) lane.Log.Info("Lane with {Node} ended: {Reason}", Node, reason);
+    }
+
+    private sealed class Association(long number)
+    {
+        public long Number { get; } = number;
+
+        public long? RemoteNumber { get; set; }
+
+        public OutboundConnection?[] Outbound { get; } = new OutboundConnection?[2];
+
+        public InboundConnection?[] Inbound { get; } = new InboundConnection?[2];
+
+        public bool IsUp { get; set; }
+
+        public IReadOnlyList<LaneConnection> All => [.. Outbound.OfType<LaneConnection>(), .. Inbound.OfType<LaneConnection>()];
+    }
+}

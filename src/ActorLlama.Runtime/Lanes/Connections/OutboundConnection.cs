@@ -1,0 +1,264 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Runtime.Lanes;
+
+/// <summary>
+/// A connection this node opened, to send on: connects, shakes hands, writes what its queue yields, and reads credit, refusals of
+/// messages and pongs. Whatever was not delivered when it ends goes back to its senders.
+/// </summary>
+internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocket socket, long association) : LaneConnection(lane)
+{
+    private const int FlushBytes = 64 << 10;
+    private const int CopyBytes = 16 << 10;
+    private const int MaxReplyFrameBytes = 16 << 10;
+    private static readonly TimeSpan s_staleRetry = TimeSpan.FromMilliseconds(50);
+    private readonly FrameBuffer _buffer = new();
+    private LaneProtocol.Welcome _welcome = new(0, [], 0, 0);
+    private int _isPingDue;
+
+    public SendQueue Queue { get; } = new(lane.Options, socket);
+
+    public async Task RunAsync()
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var failure = LaneFailure.NoConnection;
+        try
+        {
+            await using var stream = await ConnectAsync().ConfigureAwait(false);
+            failure = LaneFailure.ConnectionLost;
+            Queue.Open(_welcome.Windows);
+            peer.Opened(this);
+            await RunAsync(stream, ReadAsync, WriteAsync).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsExpected(e))
+        {
+            if (e is LaneRefusedException) failure = LaneFailure.Refused;
+            Close(Describe(e));
+        }
+        finally
+        {
+            Close("failed");
+            Dispose();
+            if (Lane.IsStopped) failure = LaneFailure.Stopped;
+            peer.Ended(this, EndReason);
+            foreach (var item in Queue.Drain()) Fail(item, failure, EndReason);
+        }
+    }
+
+    public override void Close(string reason)
+    {
+        Queue.Close();
+        base.Close(reason);
+    }
+
+    public override void Tick(bool wasAsleep)
+    {
+        base.Tick(wasAsleep);
+        Interlocked.Exchange(ref _isPingDue, 1);
+        Wake();
+    }
+
+    public override void Dispose()
+    {
+        _buffer.Dispose();
+        base.Dispose();
+    }
+
+    public override string ToString() => $"to {peer.Node} ({socket})";
+
+    private void Fail(Outgoing item, LaneFailure failure, string detail)
+    {
+        Lane.Counters.Failed();
+        item.Fail(failure, detail);
+    }
+
+    /// <summary>
+    /// Within ConnectTimeout. A peer with a newer plan is asked again meanwhile: this node's copy of that plan is on its way.
+    /// </summary>
+    private async Task<Stream> ConnectAsync()
+    {
+        using var timeout = new CancellationTokenSource(Lane.Options.ConnectTimeout, Lane.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, Ended);
+        LaneRefusedException? stale = null;
+        try
+        {
+            while (true)
+            {
+                try
+                {
+                    return await ConnectOnceAsync(limit.Token).ConfigureAwait(false);
+                }
+                catch (LaneRefusedException e) when (e.Reason == LaneRefusal.StaleEpoch)
+                {
+                    stale = e;
+                    await Task.Delay(s_staleRetry, Lane.Time, limit.Token).ConfigureAwait(false);
+                }
+            }
+        }
+        catch (LaneRefusedException e)
+        {
+            peer.Refused(e);
+            throw;
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !Ended.IsCancellationRequested)
+        {
+            if (stale is null) throw new IOException($"Lane: \"{peer.Node}\" did not answer within {Lane.Options.ConnectTimeout}.");
+            peer.Refused(stale);
+            throw stale;
+        }
+    }
+
+    private async Task<Stream> ConnectOnceAsync(CancellationToken cancel)
+    {
+        var plan = Lane.Plan;
+        if (!plan.Peers.TryGetValue(peer.Node, out var endpoint)) throw new IOException($"Lane: \"{peer.Node}\" is not in the plan.");
+        var tcp = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await tcp.ConnectAsync(endpoint.Host, endpoint.Port, cancel).ConfigureAwait(false);
+        }
+        catch
+        {
+            tcp.Dispose();
+            throw;
+        }
+        var stream = new NetworkStream(tcp, ownsSocket: true);
+        var reader = new FrameReader(stream, Lane.Time);
+        try
+        {
+            await Handshake.SendAsync(
+                stream,
+                withPreamble: true,
+                new LaneProtocol.Hello(Lane.Identity.Self, peer.Node, plan.Epoch, Lane.Identity.Model, socket, association),
+                cancel).ConfigureAwait(false);
+            var version = await Handshake.ReadPreambleAsync(reader, cancel).ConfigureAwait(false);
+            if (version != ProtocolVersion.Current)
+                throw new LaneRefusedException(LaneRefusal.Version, HandshakeRules.VersionText(
+                    $"\"{peer.Node}\"", version, $"\"{Lane.Identity.Self}\"", ProtocolVersion.Current));
+            _welcome = await Handshake.ReadAsync(reader, cancel).ConfigureAwait(false) switch
+            {
+                LaneProtocol.Welcome { Windows: { IsDefault: false, Length: LaneClasses.Count } } welcome
+                    when welcome.Windows.All(w => w is { Messages: >= 0, Bytes: >= 0 }) => welcome,
+                LaneProtocol.Refused refused => throw new LaneRefusedException(refused.Reason, refused.Message),
+                var other => throw new LaneFormatException($"Lane: a {other.GetType().Name} came as the answer to a hello."),
+            };
+            Reader = reader;
+            return stream;
+        }
+        catch
+        {
+            reader.Dispose();
+            await stream.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task WriteAsync(Stream stream)
+    {
+        while (true)
+        {
+            if (Interlocked.Exchange(ref _isPingDue, 0) != 0)
+            {
+                _buffer.Begin(FrameKind.Ping, LaneClass.Control);
+                _buffer.End();
+            }
+            while (_buffer.Length < FlushBytes && Queue.TryTake(Lane.Options.ChunkBytes, out var piece))
+            {
+                if (piece.IsHeader) WriteHeader(piece);
+                else await WriteChunkAsync(stream, piece).ConfigureAwait(false);
+            }
+            if (_buffer.Length > 0) await FlushAsync(stream).ConfigureAwait(false);
+            else await WaitAsync().ConfigureAwait(false);
+        }
+    }
+
+    private void WriteHeader(SendPiece piece)
+    {
+        var item = piece.Item;
+        _buffer.Begin(FrameKind.Message, item.Class);
+        MessageHeader.Write(_buffer, item);
+        var length = _buffer.End();
+        if (length > _welcome.MaxFrameBytes || item.PayloadBytes > _welcome.MaxMessageBytes)
+        {
+            _buffer.Undo();
+            Queue.Abandon(item);
+            Fail(item, LaneFailure.TooLarge,
+                $"Lane: a {item.Message.GetType().Name} has a header of {length} and a payload of {item.PayloadBytes} bytes; \"{peer.Node}\" takes " +
+                $"{_welcome.MaxFrameBytes} and {_welcome.MaxMessageBytes}. Raise MaxFrameBytes or MaxMessageBytes.");
+            return;
+        }
+        Lane.Counters.Sent(item.Class, 1, FrameHeader.Size + length);
+        if (piece.IsLast) item.Payload?.Dispose();
+    }
+
+    private async ValueTask WriteChunkAsync(Stream stream, SendPiece piece)
+    {
+        var bytes = ((BytesPayload)piece.Item.Payload!).Memory.Slice(piece.Offset, piece.Count);
+        try
+        {
+            _buffer.ChunkHeader(piece.Item.Class, piece.Count);
+            if (piece.Count <= CopyBytes)
+            {
+                _buffer.Bytes(bytes.Span);
+            }
+            else
+            {
+                await FlushAsync(stream).ConfigureAwait(false);
+                await stream.WriteAsync(bytes, Ended).ConfigureAwait(false);
+                Lane.Counters.BytesWritten(piece.Count);
+            }
+            Lane.Counters.Sent(piece.Item.Class, 0, FrameHeader.Size + piece.Count);
+        }
+        finally
+        {
+            if (piece.IsLast) piece.Item.Payload!.Dispose();
+        }
+    }
+
+    private async ValueTask FlushAsync(Stream stream)
+    {
+        await stream.WriteAsync(_buffer.Written, Ended).ConfigureAwait(false);
+        Lane.Counters.BytesWritten(_buffer.Length);
+        _buffer.Clear();
+    }
+
+    private async Task ReadAsync(Stream stream)
+    {
+        var reader = Reader!;
+        while (await reader.ReadHeaderAsync(MaxReplyFrameBytes, Ended).ConfigureAwait(false) is { } frame)
+        {
+            var body = await reader.ReadAsync(frame.Length, Ended).ConfigureAwait(false);
+            Lane.Counters.BytesRead(FrameHeader.Size + frame.Length);
+            switch (frame.Kind)
+            {
+                case FrameKind.Credit: ReturnCredit(body.Span); break;
+                case FrameKind.Undeliverable: Undeliverable(body.Span); break;
+                case FrameKind.Pong when frame.Length == 0: break;
+                default: throw new LaneFormatException($"Lane: a frame of kind {frame.Kind} and {frame.Length} bytes came back to its sender.");
+            }
+        }
+    }
+
+    private void ReturnCredit(ReadOnlySpan<byte> ids)
+    {
+        if (ids.Length % 8 != 0) throw new LaneFormatException($"Lane: a credit frame of {ids.Length} bytes, not a multiple of 8.");
+        for (; !ids.IsEmpty; ids = ids[8..])
+        {
+            var id = BinaryPrimitives.ReadInt64LittleEndian(ids);
+            if (!Queue.ReturnCredit(id)) throw new LaneFormatException($"Lane: credit came back for message {id}, which is not on its way.");
+        }
+        Wake();
+    }
+
+    private void Undeliverable(ReadOnlySpan<byte> body)
+    {
+        if (body.Length != 9 || (LaneFailure)body[8] is not (LaneFailure.Gone or LaneFailure.Unhandled))
+            throw new LaneFormatException($"Lane: an undeliverable frame of {body.Length} bytes is none.");
+        var id = BinaryPrimitives.ReadInt64LittleEndian(body);
+        if (!Queue.TryReturn(id, out var item)) throw new LaneFormatException($"Lane: message {id} came back, which is not on its way.");
+        if (item is not null) Fail(item, (LaneFailure)body[8], $"Lane: no actor \"{item.To.Path}\" took it on \"{peer.Node}\".");
+        Wake();
+    }
+}
