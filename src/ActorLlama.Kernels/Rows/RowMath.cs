@@ -57,6 +57,23 @@ public static unsafe class RowMath
     /// <summary>y = x / rms(x), without gain (spec 2.4).</summary>
     public static void UnitNorm(float* x, int width, float eps, float* y, bool round) => Scale(x, InverseRootMeanSquare(x, width, eps), width, y, round);
 
+    /// <summary>y = stored elements, bfloat16 or float32.</summary>
+    public static void Load(nint elements, bool isBf16, long count, float* y, bool round)
+    {
+        if (isBf16)
+            for (long i = 0; i < count; i++) y[i] = Bf16.ToSingle(((ushort*)elements)[i]);
+        else Buffer.MemoryCopy((void*)elements, y, count * 4, count * 4);
+        if (round && !isBf16) Bf16.Round(y, count);
+    }
+
+    /// <summary>Stores values, which bfloat16 can hold if <paramref name="isBf16"/>.</summary>
+    public static void Save(float* x, long count, nint elements, bool isBf16)
+    {
+        if (isBf16)
+            for (long i = 0; i < count; i++) ((ushort*)elements)[i] = Bf16.FromSingle(x[i]);
+        else Buffer.MemoryCopy(x, (void*)elements, count * 4, count * 4);
+    }
+
     /// <summary>y = x · factor.</summary>
     public static void Scale(float* x, float factor, long count, float* y, bool round)
     {

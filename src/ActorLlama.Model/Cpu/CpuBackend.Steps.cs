@@ -12,11 +12,7 @@ public sealed unsafe partial class CpuBackend
             if (id < 0 || id >= tensor.Shape[0]) throw new ArgumentOutOfRangeException(nameof(ids), $"Embed: token id {id} is not below the {tensor.Shape[0]} rows of \"{tensor.Name}\".");
         var y = New(ids.Length, width);
         for (var row = 0; row < ids.Length; row++)
-            for (var d = 0; d < width; d++)
-            {
-                var value = StoredValues.At(tensor, (long)ids[row] * width + d);
-                y.Row(row)[d] = _round ? Bf16.Round(value) : value;
-            }
+            RowMath.Load(tensor.Address + checked((nint)((long)ids[row] * width * tensor.ElementBytes)), IsBf16(tensor), width, y.Row(row), _round);
         return y;
     }
 
@@ -187,33 +183,32 @@ public sealed unsafe partial class CpuBackend
 
     public Activation TakeRows(Activation x, ReadOnlySpan<int> rows)
     {
-        var y = New(rows.Length, x.Width);
-        for (var i = 0; i < rows.Length; i++)
-        {
-            RequireRow(rows[i], x.Rows);
-            Copy(Of(x).Row(rows[i]), y.Row(i), y.Width);
-        }
+        foreach (var row in rows) RequireRow(row, x.Rows);
+        var (from, y) = (Of(x), New(rows.Length, x.Width));
+        for (var i = 0; i < rows.Length; i++) Copy(from.Row(rows[i]), y.Row(i), y.Width);
         return y;
     }
 
     public Activation PlaceRows(int rows, IReadOnlyList<Activation> parts, IReadOnlyList<int[]> places)
     {
         Require("PlaceRows", "the number of lists of places", places.Count, parts.Count);
+        var width = parts.Count == 0 ? 0 : parts[0].Width;
         var filled = new bool[rows];
-        var y = New(rows, parts.Count == 0 ? 0 : parts[0].Width);
         for (var p = 0; p < parts.Count; p++)
         {
-            Require("PlaceRows", "the width of a part", parts[p].Width, y.Width);
+            Require("PlaceRows", "the width of a part", parts[p].Width, width);
             Require("PlaceRows", "the number of a part's places", places[p].Length, parts[p].Rows);
-            for (var i = 0; i < places[p].Length; i++)
+            foreach (var place in places[p])
             {
-                RequireRow(places[p][i], rows);
-                filled[places[p][i]] = true;
-                Copy(Of(parts[p]).Row(i), y.Row(places[p][i]), y.Width);
+                RequireRow(place, rows);
+                filled[place] = true;
             }
         }
         var missing = Array.IndexOf(filled, false);
         if (missing >= 0) throw new ArgumentException($"PlaceRows: no part fills row {missing} of {rows}.");
+        var y = New(rows, width);
+        for (var p = 0; p < parts.Count; p++)
+            for (var i = 0; i < places[p].Length; i++) Copy(Of(parts[p]).Row(i), y.Row(places[p][i]), width);
         return y;
     }
 

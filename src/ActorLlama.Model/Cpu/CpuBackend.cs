@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using ActorLlama.Kernels;
 
 namespace ActorLlama.Model;
@@ -48,32 +47,23 @@ public sealed unsafe partial class CpuBackend : IBackend
     public ActivationType Activations { get; }
     public string NumericFingerprint { get; }
 
+    /// <summary>Bytes of memory that activations and caches hold now.</summary>
+    internal long RentedBytes => _pool.RentedBytes;
+
     public int RowBytes(int width) => width * (_round ? sizeof(ushort) : sizeof(float));
 
     public Activation Read(ReadOnlySpan<byte> bytes, int rows, int width)
     {
         RequireLength(bytes.Length, rows, width);
         var x = New(rows, width);
-        var values = new Span<float>(x.Values, rows * width);
-        if (!_round) MemoryMarshal.Cast<byte, float>(bytes).CopyTo(values);
-        else
-        {
-            var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
-            for (var i = 0; i < values.Length; i++) values[i] = Bf16.ToSingle(halves[i]);
-        }
+        fixed (byte* from = bytes) RowMath.Load((nint)from, _round, (long)rows * width, x.Values, round: false);
         return x;
     }
 
     public void Write(Activation x, Span<byte> bytes)
     {
         RequireLength(bytes.Length, x.Rows, x.Width);
-        var values = new ReadOnlySpan<float>(Of(x).Values, x.Rows * x.Width);
-        if (!_round) MemoryMarshal.AsBytes(values).CopyTo(bytes);
-        else
-        {
-            var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
-            for (var i = 0; i < values.Length; i++) halves[i] = Bf16.FromSingle(values[i]);
-        }
+        fixed (byte* to = bytes) RowMath.Save(Of(x).Values, (long)x.Rows * x.Width, (nint)to, _round);
     }
 
     public void CopyRow(Activation x, int row, Span<float> values)

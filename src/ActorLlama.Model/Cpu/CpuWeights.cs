@@ -13,7 +13,7 @@ internal sealed unsafe class CpuVector : Weight
     {
         Length = checked((int)tensor.Elements);
         _values = (nint)NativeMemory.AlignedAlloc((nuint)(Length + 16) * sizeof(float), 64);
-        for (var i = 0; i < Length; i++) Values[i] = StoredValues.At(tensor, i);
+        RowMath.Load(tensor.Address, tensor.Type == ElementType.BFloat16, Length, Values, round: false);
     }
 
     public int Length { get; }
@@ -60,12 +60,4 @@ internal sealed class CpuExperts(int first, ImmutableArray<CpuExperts.Matrices> 
     {
         foreach (var matrix in packed) matrix.Dispose();
     }
-}
-
-/// <summary>Single elements of stored tensors as float32.</summary>
-internal static unsafe class StoredValues
-{
-    public static float At(StoredTensor tensor, long index) => tensor.Type == ElementType.BFloat16
-        ? Bf16.ToSingle(((ushort*)tensor.Address)[index])
-        : ((float*)tensor.Address)[index];
 }

@@ -1,0 +1,107 @@
+namespace ActorLlama.Model.Tests;
+
+/// <summary>The numerics contract: a row's bits depend on its inputs and the weights alone.</summary>
+public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
+{
+    public sealed class Weights : IDisposable
+    {
+        internal RandomWeights Source { get; } = new(CpuModel.Config, seed: 1);
+
+        public void Dispose() => Source.Dispose();
+    }
+
+    private readonly RandomWeights _weights;
+
+    public SameBitsTests(Weights weights) => _weights = weights.Source;
+
+    public static TheoryData<ActivationType> Types => [ActivationType.Float32, ActivationType.BFloat16];
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void However_a_prompt_is_cut_its_logits_are_the_same(ActivationType type)
+    {
+        using var backend = new CpuBackend(0, 2, type, CpuModel.Config);
+        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+        var prompt = CpuModel.Prompt(1, 100);
+        var whole = decoder.Prefill(backend, prompt);
+        foreach (var chunk in new[] { 1, 5, 16, 64 }) CpuModel.AssertSameBits(whole, decoder.Prefill(backend, prompt, chunk), $"chunks of {chunk}");
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Whatever_else_is_in_a_batch_a_sequence_s_logits_are_the_same(ActivationType type)
+    {
+        using var backend = new CpuBackend(0, 2, type, CpuModel.Config);
+        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+        var prompts = Enumerable.Range(0, 32).Select(i => CpuModel.Prompt(10 + i, 1 + i * 7 % 5)).ToArray();
+        var alone = prompts.Select(p => decoder.Prefill(backend, p)).ToArray();
+        foreach (var count in new[] { 1, 2, 3, 7, 32 })
+        {
+            var caches = prompts.Take(count).Select(_ => decoder.NewCache()).ToArray();
+            var together = decoder.Run(backend, [.. caches.Select((cache, i) => (cache, 0, prompts[i]))]);
+            CpuModel.AssertSameBits(alone.Take(count).SelectMany(l => l).ToArray(), together, $"{count} sequences");
+            foreach (var cache in caches) cache.Dispose();
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void The_number_of_threads_changes_no_bit(ActivationType type)
+    {
+        var prompt = CpuModel.Prompt(2, 40);
+        float[]? one = null;
+        foreach (var threads in new[] { 1, 2, 3 })
+        {
+            using var backend = new CpuBackend(0, threads, type, CpuModel.Config);
+            using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+            var logits = decoder.Prefill(backend, prompt);
+            CpuModel.AssertSameBits(one ??= logits, logits, $"{threads} threads");
+        }
+    }
+
+    [Fact]
+    public void A_batch_that_is_run_twice_gives_the_same_bits()
+    {
+        using var backend = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);
+        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+        var prompt = CpuModel.Prompt(3, 90);
+        using var cache = decoder.NewCache();
+        decoder.Run(backend, (cache, 0, prompt[..50]));
+        var first = decoder.Run(backend, (cache, 50, prompt[50..]));
+        CpuModel.AssertSameBits(first, decoder.Run(backend, (cache, 50, prompt[50..])), "second run");
+    }
+
+    [Fact]
+    public void Bfloat16_values_fit_bfloat16_after_every_step_but_the_logits()
+    {
+        using var backend = new CpuBackend(0, 2, ActivationType.BFloat16, CpuModel.Config);
+        using var trunk = TrunkStage.Load(backend, CpuModel.Config, LayerRange.All(CpuModel.Config), _weights, allowNaN: false);
+        using var experts = ExpertGroup.Load(backend, CpuModel.Config, 0, CpuModel.Config.Experts, _weights, allowNaN: false);
+        using var cache = trunk.NewCache();
+        var rows = new RowBatch([new(cache, 0, 30)]);
+        var x = trunk.Embed(CpuModel.Prompt(4, 30));
+        for (var layer = 0; layer < CpuModel.Config.Layers; layer++)
+        {
+            using var h = trunk.Attend(layer, x, rows);
+            Fits(h, $"attend {layer}");
+            x.Dispose();
+            if (CpuModel.Config.IsMoe[layer])
+            {
+                using var input = trunk.Route(layer, h);
+                Fits(input.Routing.Scaled, $"scaled {layer}");
+                using var routed = experts.Run(layer, input.Routing.Scaled, input.Routing.Experts);
+                Fits(routed, $"routed {layer}");
+                using var shared = trunk.Shared(layer, input);
+                Fits(shared, $"shared {layer}");
+                x = trunk.Combine(h, shared, routed);
+            }
+            else x = trunk.DenseFfn(layer, h);
+            Fits(x, $"layer {layer}");
+        }
+        using var logits = trunk.Logits(x, [0, 29]);
+        Assert.Contains(backend.Values(logits), v => Kernels.Bf16.Round(v) != v);
+        x.Dispose();
+
+        void Fits(Activation values, string what) => Assert.All(backend.Values(values), v => Assert.True(Kernels.Bf16.Round(v) == v, $"{what}: {v:R}"));
+    }
+}
