@@ -11,7 +11,7 @@ public static class Backends
 
     public static IBackend Create(string kind, LlamaConfig config, ActivationType activations = ActivationType.Float32) => kind switch
     {
-        Cpu => new CpuBackend(0, 2, activations, config),
+        Cpu => new CpuBackend(0, threads: 2, activations, config),
         Torch => new TorchBackend(config, "cpu", activations),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such backend"),
     };
