@@ -48,7 +48,9 @@ public sealed class Checkpoint : ITensorSource
     /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
     public StoredTensor Get(string canonicalName)
     {
-        if (_isDisposed) throw new ObjectDisposedException(nameof(Checkpoint), $"Checkpoint: \"{Path}\" was closed; \"{canonicalName}\" can no longer be read.");
+        if (_isDisposed)
+            throw new ObjectDisposedException(
+                nameof(Checkpoint), $"Checkpoint: \"{Path}\" was closed; \"{canonicalName}\" can no longer be read.");
         return _tensors.TryGetValue(canonicalName, out var tensor)
             ? tensor
             : throw new KeyNotFoundException($"Checkpoint: \"{Path}\" has no parameter \"{canonicalName}\".");

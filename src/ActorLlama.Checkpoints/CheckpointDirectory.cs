@@ -19,7 +19,8 @@ public static class CheckpointDirectory
     public static Checkpoint Open(string path)
     {
         if (File.Exists(path))
-            throw new InvalidDataException($"Checkpoint: {Quote(path)} is a file; a checkpoint is a folder. Name the folder that holds it.");
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(path)} is a file; a checkpoint is a folder. Name the folder that holds it.");
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} does not exist. Correct the path.", path);
         var reading = ReadConfig(path);
@@ -67,7 +68,8 @@ public static class CheckpointDirectory
                 JsonValueKind.String => template.GetString()!.Length > 0,
                 JsonValueKind.Array => template.GetArrayLength() > 0,
                 JsonValueKind.Null => false,
-                _ => throw new InvalidDataException($"Checkpoint: \"chat_template\" in {Quote(file)} is neither text nor a list. Download the file again."),
+                _ => throw new InvalidDataException(
+                    $"Checkpoint: \"chat_template\" in {Quote(file)} is neither text nor a list. Download the file again."),
             };
     }
 }

@@ -29,7 +29,8 @@ public static class CheckpointInitializer
         Action<WriteProgress>? progress = null,
         CancellationToken cancellation = default)
     {
-        if (string.IsNullOrWhiteSpace(outDir)) throw new InvalidDataException("Checkpoint: the folder to write has no name. Name a new or empty folder.");
+        if (string.IsNullOrWhiteSpace(outDir))
+            throw new InvalidDataException("Checkpoint: the folder to write has no name. Name a new or empty folder.");
         var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(outDir));
         var config = LlamaConfigReader.Read(shapeConfigJson, shapeName).Config;
         RequireFree(target, outDir);
@@ -70,7 +71,8 @@ public static class CheckpointInitializer
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            throw new InvalidDataException($"Checkpoint: {Quote(given)} cannot be made: {fault.Message.ReplaceLineEndings(" ")} Choose another place.", fault);
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(given)} cannot be made: {fault.Message.ReplaceLineEndings(" ")} Choose another place.", fault);
         }
     }
 
@@ -83,16 +85,19 @@ public static class CheckpointInitializer
 
     private static void RequireFree(string target, string given)
     {
-        if (File.Exists(target)) throw new InvalidDataException($"Checkpoint: {Quote(given)} is a file; a folder is written. Choose another name.");
+        if (File.Exists(target))
+            throw new InvalidDataException($"Checkpoint: {Quote(given)} is a file; a folder is written. Choose another name.");
         if (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).FirstOrDefault() is { } found)
             throw new InvalidDataException(
-                $"Checkpoint: folder {Quote(given)} holds {Quote(Path.GetFileName(found))}; a checkpoint is written into a new or empty folder. Choose another name.");
+                $"Checkpoint: folder {Quote(given)} holds {Quote(Path.GetFileName(found))}; "
+                + "a checkpoint is written into a new or empty folder. Choose another name.");
     }
 
     private static void RequireRoom(string parent, string given, long bytes)
     {
         var free = new DriveInfo(parent).AvailableFreeSpace;
         if (bytes > free)
-            throw new InvalidDataException($"Checkpoint: {Quote(given)} needs {bytes} bytes, the disk has {free} free. Free some or choose another disk.");
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(given)} needs {bytes} bytes, the disk has {free} free. Free some or choose another disk.");
     }
 }

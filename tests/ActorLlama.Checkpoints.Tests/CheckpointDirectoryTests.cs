@@ -58,6 +58,19 @@ public sealed unsafe class CheckpointDirectoryTests
     }
 
     [SharedFact]
+    public void Many_threads_read_at_once()
+    {
+        using var checkpoint = CheckpointDirectory.Open(Shared.PathOf("data/bard"));
+        var tensors = IndependentSafetensors.ReadModel(checkpoint.Path);
+        var names = ParameterTable.Of(checkpoint.Config).Parameters.Select(parameter => parameter.Name).ToArray();
+        Parallel.For(0, 8 * names.Length, new ParallelOptions { MaxDegreeOfParallelism = 8 }, i =>
+        {
+            var stored = checkpoint.Get(names[i % names.Length]);
+            Assert.True(new ReadOnlySpan<byte>((void*)stored.Address, (int)stored.Bytes).SequenceEqual(tensors[stored.Name]), stored.Name);
+        });
+    }
+
+    [SharedFact]
     public void What_the_other_files_say_is_there()
     {
         using var scout = CheckpointDirectory.Open(Shared.PathOf("fixtures/tiny-scout"));

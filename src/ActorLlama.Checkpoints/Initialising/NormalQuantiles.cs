@@ -9,7 +9,8 @@ internal static class NormalQuantiles
     public const int Count = 1 << 16;
 
     private static readonly Lazy<double[]> LazyPlain = new(() => Integrate(limit: 8));
-    private static readonly Lazy<double[]> LazyTruncated = new(() => Array.ConvertAll(Integrate(limit: 2), value => value / TruncatedDeviation));
+    private static readonly Lazy<double[]> LazyTruncated = new(
+        () => Array.ConvertAll(Integrate(limit: 2), value => value / TruncatedDeviation));
 
     /// <summary>Standard deviation of a unit normal cut at ±2 (spec 7.3).</summary>
     private const double TruncatedDeviation = 0.87962566;

@@ -7,8 +7,8 @@ using ActorLlama.Model;
 namespace ActorLlama.Checkpoints;
 
 /// <summary>
-/// Freshly initialised bfloat16 weights (spec 7.3): norms 1, embedding normal of variance 1/D, kernels normal cut at ±2σ of variance 1/fan-in.
-/// A weight is a function of seed, parameter name and position alone, so threads and order change nothing.
+/// Freshly initialised bfloat16 weights (spec 7.3): norms 1, embedding normal of variance 1/D, kernels normal cut at ±2σ
+/// of variance 1/fan-in. A weight is a function of seed, parameter name and position alone, so threads and order change nothing.
 /// </summary>
 internal sealed class RandomWeights(ulong seed)
 {

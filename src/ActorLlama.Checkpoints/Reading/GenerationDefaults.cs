@@ -30,16 +30,17 @@ public sealed record GenerationDefaults(double Temperature, double TopP, int Top
             ? new(
                 Number(root, path, "temperature", 1, value => value >= 0, "a number from 0"),
                 Number(root, path, "top_p", 1, value => value is > 0 and <= 1, "a number above 0 and at most 1"),
-                (int)Number(root, path, "top_k", 0, value => value is >= 0 and <= int.MaxValue && value == Math.Floor(value), "a whole number from 0"))
+                (int)Number(root, path, "top_k", 0, value => value is >= 0 and <= int.MaxValue && double.IsInteger(value), "a whole number from 0"))
             : Greedy;
     }
 
-    private static double Number(JsonElement root, string path, string name, double otherwise, Func<double, bool> isAllowed, string rule) => Find(root, name) switch
+    private static double Number(JsonElement root, string path, string name, double otherwise, Func<double, bool> isAllowed, string rule)
     {
-        null => otherwise,
-        { ValueKind: JsonValueKind.Number } number when number.TryGetDouble(out var value) && double.IsFinite(value) && isAllowed(value) => value,
-        var other => throw Fault(path, name, other, rule),
-    };
+        if (Find(root, name) is not { } found) return otherwise;
+        return found.ValueKind == JsonValueKind.Number && found.TryGetDouble(out var value) && double.IsFinite(value) && isAllowed(value)
+            ? value
+            : throw Fault(path, name, found, rule);
+    }
 
     private static JsonElement? Find(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;

@@ -12,10 +12,11 @@ internal static class ParameterBinding
     /// <summary>One bound tensor per parameter, in the table's order.</summary>
     public static ImmutableArray<BoundTensor> Bind(LlamaConfig config, HuggingFaceNames names, ShardSet shards)
     {
-        var keys = ParameterTable.Of(config).Parameters.Select(parameter => (Parameter: parameter, Key: names.KeyOf(parameter.Name))).ToList();
-        RequireAll(keys.Select(pair => pair.Key), shards);
-        RefuseUnknown(keys.Select(pair => pair.Key), config, names, shards);
-        return [.. keys.Select(pair => Bind(pair.Parameter, shards.Find(pair.Key)!.Value))];
+        var parameters = ParameterTable.Of(config).Parameters;
+        var keys = parameters.Select(parameter => names.KeyOf(parameter.Name)).ToList();
+        RequireAll(keys, shards);
+        RefuseUnknown(keys, config, names, shards);
+        return [.. parameters.Zip(keys, (parameter, key) => Bind(parameter, shards.Find(key)!.Value))];
     }
 
     private static void RequireAll(IEnumerable<string> keys, ShardSet shards)
@@ -23,7 +24,8 @@ internal static class ParameterBinding
         var missing = keys.Where(key => shards.Find(key) is null).ToList();
         if (missing.Count > 0)
             throw new InvalidDataException(
-                $"Checkpoint: tensor {Quote(missing[0])}{AndOthers(missing.Count)} is missing from {FilesOf(shards)}; the config asks for it. {OneVersion}");
+                $"Checkpoint: tensor {Quote(missing[0])}{AndOthers(missing.Count)} is missing from {FilesOf(shards)}; "
+                + $"the config asks for it. {OneVersion}");
     }
 
     private static void RefuseUnknown(IEnumerable<string> wanted, LlamaConfig config, HuggingFaceNames names, ShardSet shards)
@@ -43,17 +45,20 @@ internal static class ParameterBinding
         var (file, entry) = found;
         var where = $"Checkpoint: tensor {Quote(entry.Name)} in {Quote(file.Path)}";
         if (!entry.Shape.AsSpan().SequenceEqual(parameter.Shape.AsSpan()))
-            throw new InvalidDataException($"{where} has shape {Quote(entry.Shape)}, by the config it is {Quote(parameter.Shape)}. {OneVersion}");
+            throw new InvalidDataException(
+                $"{where} has shape {Quote(entry.Shape)}, by the config it is {Quote(parameter.Shape)}. {OneVersion}");
         var type = entry.Type switch
         {
             SafetensorsType.BF16 => ElementType.BFloat16,
             SafetensorsType.F32 => ElementType.Float32,
-            _ => throw new InvalidDataException($"{where} has dtype {Quote(entry.Type)}; weights are BF16 or F32. Use the bfloat16 release of the checkpoint."),
+            _ => throw new InvalidDataException(
+                $"{where} has dtype {Quote(entry.Type)}; weights are BF16 or F32. Use the bfloat16 release of the checkpoint."),
         };
         var elementBytes = type == ElementType.Float32 ? 4 : 2;
         if (entry.Offset % elementBytes != 0)
             throw new InvalidDataException(
-                $"{where} begins at byte {entry.Offset}, no multiple of its element's {elementBytes} bytes, so it cannot be read in place. Save the file again with a current writer.");
+                $"{where} begins at byte {entry.Offset}, no multiple of its element's {elementBytes} bytes, "
+                + "so it cannot be read in place. Save the file again with a current writer.");
         return new BoundTensor(parameter, file, entry, type);
     }
 

@@ -37,9 +37,11 @@ internal sealed class ShardIndex
             // A name with a folder in it could lead out of the checkpoint.
             if (name is null or "" or "." or ".." || name.AsSpan().IndexOfAny('/', '\\', '\0') >= 0)
                 throw new InvalidDataException(
-                    $"Checkpoint: {Quote(path)} puts tensor {Quote(property.Name)} in {Quote(property.Value.GetRawText())}, which is no plain file name. Download the file again.");
+                    $"Checkpoint: {Quote(path)} puts tensor {Quote(property.Name)} in {Quote(property.Value.GetRawText())}, "
+                    + "which is no plain file name. Download the file again.");
             if (!files.TryAdd(property.Name, name))
-                throw new InvalidDataException($"Checkpoint: {Quote(path)} lists tensor {Quote(property.Name)} twice. Download the file again.");
+                throw new InvalidDataException(
+                    $"Checkpoint: {Quote(path)} lists tensor {Quote(property.Name)} twice. Download the file again.");
         }
         return files.Count > 0
             ? new ShardIndex(path, files)

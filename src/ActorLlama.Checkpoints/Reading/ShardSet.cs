@@ -9,6 +9,8 @@ internal sealed class ShardSet : IDisposable
     public const string SingleFile = "model.safetensors";
     public const string IndexFile = "model.safetensors.index.json";
 
+    private const string OneVersion = "Download index and shards of one version.";
+
     private readonly Dictionary<string, (SafetensorsFile File, SafetensorsEntry Entry)> _byKey = new(StringComparer.Ordinal);
 
     private ShardSet(ImmutableArray<SafetensorsFile> files) => Files = files;
@@ -27,9 +29,11 @@ internal sealed class ShardSet : IDisposable
         return (File.Exists(single), File.Exists(index)) switch
         {
             (true, true) => throw new InvalidDataException(
-                $"Checkpoint: folder {Quote(directory)} has both {Quote(SingleFile)} and {Quote(IndexFile)}; it has one of them. Remove the one that is stale."),
+                $"Checkpoint: folder {Quote(directory)} has both {Quote(SingleFile)} and {Quote(IndexFile)}; "
+                + "it has one of them. Remove the one that is stale."),
             (false, false) => throw new FileNotFoundException(
-                $"Checkpoint: folder {Quote(directory)} has neither {Quote(SingleFile)} nor {Quote(IndexFile)}. Point to a folder in Hugging Face's layout.", single),
+                $"Checkpoint: folder {Quote(directory)} has neither {Quote(SingleFile)} nor {Quote(IndexFile)}. "
+                + "Point to a folder in Hugging Face's layout.", single),
             (true, _) => OpenFiles(directory, [SingleFile], null),
             _ => OpenIndexed(directory, ShardIndex.Read(index)),
         };
@@ -51,7 +55,8 @@ internal sealed class ShardSet : IDisposable
             {
                 var path = Path.Combine(directory, name);
                 if (index is not null && !File.Exists(path))
-                    throw new FileNotFoundException($"Checkpoint: shard {Quote(name)}, which {Quote(index.Path)} names, does not exist. Download it.", path);
+                    throw new FileNotFoundException(
+                        $"Checkpoint: shard {Quote(name)}, which {Quote(index.Path)} names, does not exist. Download it.", path);
                 files.Add(SafetensorsFile.Open(path));
             }
             var set = new ShardSet(files.MoveToImmutable());
@@ -70,16 +75,22 @@ internal sealed class ShardSet : IDisposable
         foreach (var file in Files)
             foreach (var entry in file.Entries)
             {
-                if (index is not null && index.FileOf(entry.Name) != Path.GetFileName(file.Path))
-                    throw new InvalidDataException(
-                        $"Checkpoint: tensor {Quote(entry.Name)} lies in {Quote(file.Path)}, but {Quote(index.Path)} "
-                        + $"{(index.FileOf(entry.Name) is { } other ? $"puts it in {Quote(other)}" : "does not list it")}. Download index and shards of one version.");
+                if (index is not null) RequireListed(index, file, entry);
                 _byKey.Add(entry.Name, (file, entry));
             }
         if (index is null) return;
         foreach (var (key, name) in index.Tensors)
             if (!_byKey.ContainsKey(key))
                 throw new InvalidDataException(
-                    $"Checkpoint: {Quote(index.Path)} puts tensor {Quote(key)} in {Quote(name)}, which does not hold it. Download index and shards of one version.");
+                    $"Checkpoint: {Quote(index.Path)} puts tensor {Quote(key)} in {Quote(name)}, which does not hold it. {OneVersion}");
+    }
+
+    private static void RequireListed(ShardIndex index, SafetensorsFile file, SafetensorsEntry entry)
+    {
+        var listed = index.FileOf(entry.Name);
+        if (listed == Path.GetFileName(file.Path)) return;
+        var found = listed is null ? "does not list it" : $"puts it in {Quote(listed)}";
+        throw new InvalidDataException(
+            $"Checkpoint: tensor {Quote(entry.Name)} lies in {Quote(file.Path)}, but {Quote(index.Path)} {found}. {OneVersion}");
     }
 }

@@ -58,7 +58,9 @@ public sealed class GoldenFile : IDisposable
     {
         var count = entry.Bytes / Marshal.SizeOf<T>();
         if (count > Array.MaxLength)
-            throw new InvalidDataException($"Golden file: tensor {Quote(entry.Name)} in {Quote(Path)} has {count} elements; at most {Array.MaxLength} can be compared.");
+            throw new InvalidDataException(
+                $"Golden file: tensor {Quote(entry.Name)} in {Quote(Path)} has {count} elements; "
+                + $"at most {Array.MaxLength} can be compared.");
         var values = GC.AllocateUninitializedArray<T>((int)count);
         // A span of bytes ends at 2^31: larger tensors are read in pieces.
         const int piece = 1 << 26;
@@ -68,5 +70,7 @@ public sealed class GoldenFile : IDisposable
     }
 
     private InvalidDataException WrongType(SafetensorsEntry entry, string wanted) =>
-        new($"Golden file: tensor {Quote(entry.Name)} in {Quote(Path)} has dtype {Quote(entry.Type)}; it is {wanted}. Write it in that type.");
+        new(
+            $"Golden file: tensor {Quote(entry.Name)} in {Quote(Path)} has dtype {Quote(entry.Type)}; it is {wanted}. "
+            + "Write it in that type.");
 }

@@ -39,11 +39,13 @@ internal sealed unsafe class MappedFile : IDisposable
         }
         catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new FileNotFoundException($"Checkpoint: file {Quote(path)} does not exist. Download it or correct the path.", path, fault);
+            throw new FileNotFoundException(
+                $"Checkpoint: file {Quote(path)} does not exist. Download it or correct the path.", path, fault);
         }
         catch (UnauthorizedAccessException fault)
         {
-            throw new InvalidDataException($"Checkpoint: {Quote(path)} cannot be read: it is a folder or its permissions forbid it.", fault);
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(path)} cannot be read: it is a folder or its permissions forbid it.", fault);
         }
         catch (IOException fault)
         {
@@ -61,7 +63,8 @@ internal sealed unsafe class MappedFile : IDisposable
         catch (IOException fault)
         {
             throw new InvalidDataException(
-                $"Checkpoint: {Quote(Path)} cannot be mapped into memory ({fault.Message.ReplaceLineEndings(" ")}). Put it on a disk that allows it.", fault);
+                $"Checkpoint: {Quote(Path)} cannot be mapped into memory ({fault.Message.ReplaceLineEndings(" ")}). "
+                + "Put it on a disk that allows it.", fault);
         }
     }
 
@@ -71,7 +74,9 @@ internal sealed unsafe class MappedFile : IDisposable
         while (!bytes.IsEmpty)
         {
             var got = RandomAccess.Read(_stream.SafeFileHandle, bytes, offset);
-            if (got == 0) throw new InvalidDataException($"Checkpoint: {Quote(Path)} ended at byte {offset} while it was read. It was cut short meanwhile.");
+            if (got == 0)
+                throw new InvalidDataException(
+                    $"Checkpoint: {Quote(Path)} ended at byte {offset} while it was read. It was cut short meanwhile.");
             bytes = bytes[got..];
             offset += got;
         }

@@ -48,7 +48,8 @@ internal sealed class SafetensorsHeader
         catch (JsonException fault)
         {
             throw new InvalidDataException(
-                $"Checkpoint: the header of {Quote(file.Path)} is no valid JSON at line {fault.LineNumber + 1}, byte {fault.BytePositionInLine + 1}. {Again}", fault);
+                $"Checkpoint: the header of {Quote(file.Path)} is no valid JSON at line {fault.LineNumber + 1}, "
+                + $"byte {fault.BytePositionInLine + 1}. {Again}", fault);
         }
         using (document) return new SafetensorsHeader(file.Path, LengthBytes + json.Length, file.Length, document.RootElement);
     }
@@ -57,18 +58,22 @@ internal sealed class SafetensorsHeader
     {
         var name = Quote(file.Path);
         if (file.Length < LengthBytes)
-            throw new InvalidDataException($"Checkpoint: {name} has {file.Length} bytes, a safetensors file has at least {LengthBytes}. {Again}");
+            throw new InvalidDataException(
+                $"Checkpoint: {name} has {file.Length} bytes, a safetensors file has at least {LengthBytes}. {Again}");
         Span<byte> prefix = stackalloc byte[LengthBytes];
         file.Read(0, prefix);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > (ulong)(file.Length - LengthBytes))
-            throw new InvalidDataException($"Checkpoint: the header of {name} claims {length} bytes and ends beyond the file's {file.Length} bytes. {Again}");
+            throw new InvalidDataException(
+                $"Checkpoint: the header of {name} claims {length} bytes and ends beyond the file's {file.Length} bytes. {Again}");
         if (length > LongestHeader)
-            throw new InvalidDataException($"Checkpoint: the header of {name} claims {length} bytes, a safetensors header has at most {LongestHeader}. {Again}");
+            throw new InvalidDataException(
+                $"Checkpoint: the header of {name} claims {length} bytes, a safetensors header has at most {LongestHeader}. {Again}");
         var json = new byte[length];
         file.Read(LengthBytes, json);
         if (length == 0 || json[0] != '{')
-            throw new InvalidDataException($"Checkpoint: the header of {name} does not begin with an opening brace, so this is no safetensors file. {Again}");
+            throw new InvalidDataException(
+                $"Checkpoint: the header of {name} does not begin with an opening brace, so this is no safetensors file. {Again}");
         JsonUnicode.Require(json, file.Path);
         return json;
     }
@@ -129,7 +134,8 @@ internal sealed class SafetensorsHeader
     {
         if (type.ValueKind != JsonValueKind.String) throw Fault(name, "has no string \"dtype\"");
         var typeName = type.GetString()!;
-        if (!SafetensorsType.TryGetBits(typeName, out var bits)) throw Fault(name, $"has dtype {Quote(typeName)}, which the format does not know");
+        if (!SafetensorsType.TryGetBits(typeName, out var bits))
+            throw Fault(name, $"has dtype {Quote(typeName)}, which the format does not know");
         if (offsets.Length != 2) throw Fault(name, $"has {offsets.Length} data_offsets; they are two, begin and end");
         var (begin, end) = (offsets[0], offsets[1]);
         if (begin > end) throw Fault(name, $"begins at data byte {begin} and ends at {end}, before it begins");
@@ -169,8 +175,10 @@ internal sealed class SafetensorsHeader
             before = entry;
         }
         if (covered != _fileBytes)
-            throw new InvalidDataException($"Checkpoint: {Quote(_file)} has {_fileBytes} bytes, its tensors end at byte {covered}; nothing follows them. {Again}");
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(_file)} has {_fileBytes} bytes, its tensors end at byte {covered}; nothing follows them. {Again}");
     }
 
-    private InvalidDataException Fault(string tensor, string what) => new($"Checkpoint: tensor {Quote(tensor)} in {Quote(_file)} {what}. {Again}");
+    private InvalidDataException Fault(string tensor, string what) =>
+        new($"Checkpoint: tensor {Quote(tensor)} in {Quote(_file)} {what}. {Again}");
 }

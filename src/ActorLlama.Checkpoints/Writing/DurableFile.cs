@@ -20,12 +20,16 @@ internal static partial class DurableFile
         File.Move(temporary, path, overwrite: true);
     }
 
-    /// <summary>Forces the names in a folder to disk, so that renames survive a power cut. Does nothing on Windows, where no call exists for it.</summary>
+    /// <summary>
+    /// Forces the names in a folder to disk, so that renames survive a power cut. Does nothing on Windows, where no call exists for it.
+    /// </summary>
     public static void SyncFolder(string path)
     {
         if (OperatingSystem.IsWindows()) return;
         var descriptor = Open(path, 0);
-        if (descriptor < 0) throw new IOException($"Checkpoint: folder \"{path}\" cannot be opened to force it to disk (error {Marshal.GetLastPInvokeError()}).");
+        if (descriptor < 0)
+            throw new IOException(
+                $"Checkpoint: folder \"{path}\" cannot be opened to force it to disk (error {Marshal.GetLastPInvokeError()}).");
         try
         {
             // Some network file systems refuse to sync a folder; the files themselves are on disk already.

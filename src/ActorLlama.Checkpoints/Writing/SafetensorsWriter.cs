@@ -52,7 +52,8 @@ public sealed class SafetensorsWriter(string folder)
 
     private void WriteShard(ShardPlan shard, Tally tally, CancellationToken cancellation)
     {
-        using var handle = File.OpenHandle(TemporaryOf(shard), FileMode.Create, FileAccess.Write, FileShare.None, preallocationSize: shard.FileBytes);
+        using var handle = File.OpenHandle(
+            TemporaryOf(shard), FileMode.Create, FileAccess.Write, FileShare.None, preallocationSize: shard.FileBytes);
         RandomAccess.Write(handle, shard.Header, 0);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Threads, CancellationToken = cancellation };
         try
@@ -99,7 +100,7 @@ public sealed class SafetensorsWriter(string folder)
         {
             ["metadata"] = new Dictionary<string, long> { ["total_size"] = shards.Sum(shard => shard.Tensors.Sum(tensor => tensor.Bytes)) },
             ["weight_map"] = new SortedDictionary<string, string>(
-                shards.SelectMany(shard => shard.Tensors, (shard, tensor) => (shard, tensor)).ToDictionary(pair => pair.tensor.Name, pair => pair.shard.FileName),
+                shards.SelectMany(shard => shard.Tensors, (shard, tensor) => KeyValuePair.Create(tensor.Name, shard.FileName)).ToDictionary(),
                 StringComparer.Ordinal),
         },
         JsonText.Indented);

@@ -24,13 +24,16 @@ internal sealed class ShardPlan
 
     public long FileBytes { get; }
 
-    /// <summary>Fills shards in the given order; a tensor larger than a shard has one to itself. One shard is called <c>model.safetensors</c>.</summary>
+    /// <summary>
+    /// Fills shards in the given order; a tensor larger than a shard has one to itself. One shard is called <c>model.safetensors</c>.
+    /// </summary>
     public static ImmutableArray<ShardPlan> Of(IReadOnlyList<TensorToWrite> tensors, long shardBytes)
     {
         var names = new HashSet<string>(StringComparer.Ordinal) { SafetensorsHeader.MetadataKey };
         foreach (var tensor in tensors)
             if (!names.Add(tensor.Name))
-                throw new ArgumentException($"Checkpoint: the name \"{tensor.Name}\" is taken; names of tensors are unique.", nameof(tensors));
+                throw new ArgumentException(
+                    $"Checkpoint: the name \"{tensor.Name}\" is taken; names of tensors are unique.", nameof(tensors));
         var shards = new List<List<TensorToWrite>> { new() };
         var filled = 0L;
         foreach (var tensor in tensors)
@@ -50,7 +53,8 @@ internal sealed class ShardPlan
         count == 1 ? ShardSet.SingleFile : $"model-{index + 1:d5}-of-{count:d5}.safetensors";
 
     /// <summary>Wide elements first, so that each tensor begins at a multiple of its element's size.</summary>
-    private static ImmutableArray<TensorToWrite> Aligned(IEnumerable<TensorToWrite> tensors) => [.. tensors.OrderByDescending(tensor => tensor.ElementBits)];
+    private static ImmutableArray<TensorToWrite> Aligned(IEnumerable<TensorToWrite> tensors) =>
+        [.. tensors.OrderByDescending(tensor => tensor.ElementBits)];
 
     private static byte[] MakeHeader(ImmutableArray<TensorToWrite> tensors)
     {
