@@ -62,17 +62,13 @@ public static class PlacementRules
             .Select(n => Units.StagesOf(shape, n, options))
             .Select(units => (Units: units, Pins: Pins.OfStages(units, previous, indices)))
             .ToArray();
-        var shards = ShardCounts(shape, devices, options)
+        var shards = ShardCounts(shape, options)
             .Select(n => (Count: n, Units: Units.ShardsOf(shape, n, options)))
             .Select(s => (s.Count, s.Units, Pins: Pins.OfShards(s.Units, previous, indices)))
+            .Where(s => s.Pins.Any(p => p is not null) || IsTriedAfresh(s.Count, shape, devices, options))
             .ToArray();
-        var coarsest = shards[0].Count;
-        var finest = shards[^1].Count;
-        bool IsTried(int count, ImmutableArray<int?> pins) =>
-            count == finest || (count % coarsest == 0 && int.IsPow2(count / coarsest)) || pins.Any(p => p is not null);
-
         return [.. stages
-            .SelectMany(a => shards.Where(b => IsTried(b.Count, b.Pins)).Select(b => (
+            .SelectMany(a => shards.Select(b => (
                 Units: new Units(a.Units, b.Units, b.Count),
                 Pins: new Pins(a.Pins, b.Pins),
                 Kept: KeptBytes(a.Units, a.Pins) + KeptBytes(b.Units, b.Pins))))
@@ -85,13 +81,17 @@ public static class PlacementRules
             ? [asked]
             : Enumerable.Range(1, Math.Min(shape.Layers.Length, 4 * devices.Count(d => d.Trunk)));
 
-    /// <summary>One shard per device that may hold experts; where that does not fit, finer ones.</summary>
-    private static IEnumerable<int> ShardCounts(ModelShape shape, ImmutableArray<PlannedDevice> devices, PlanOptions options)
+    private static IEnumerable<int> ShardCounts(ModelShape shape, PlanOptions options) =>
+        !ModelBytes.HasExperts(shape) ? [0]
+        : options.ExpertShards is { } asked ? [asked]
+        : Enumerable.Range(1, shape.Experts);
+
+    /// <summary>Where nothing is held yet: one shard per device that may hold experts; where that does not fit, finer ones.</summary>
+    private static bool IsTriedAfresh(int count, ModelShape shape, ImmutableArray<PlannedDevice> devices, PlanOptions options)
     {
-        if (!ModelBytes.HasExperts(shape)) return [0];
-        if (options.ExpertShards is { } asked) return [asked];
-        var first = Math.Min(shape.Experts, devices.Count(d => d.Experts));
-        return Enumerable.Range(first, shape.Experts - first + 1);
+        if (count == 0 || options.ExpertShards is not null || count == shape.Experts) return true;
+        var coarsest = devices.Count(d => d.Experts);
+        return count % coarsest == 0 && int.IsPow2(count / coarsest);
     }
 
     private static long KeptBytes(ImmutableArray<StagePlacement> units, ImmutableArray<int?> pins) =>
