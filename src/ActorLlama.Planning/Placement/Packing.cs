@@ -105,9 +105,13 @@ internal sealed class Packing
     {
         if (_style == PackingStyle.Roomiest) return (0, 0, 0, -RoomAfter(device, shard.WeightBytes));
         var here = _devices[device];
-        var others = DevicesOf(shard.Shard);
-        var sameHost = others.Count(d => _devices[d].Host == here.Host);
-        var sameNode = others.Count(d => _devices[d].Id.Node == here.Id.Node);
+        int sameHost = 0, sameNode = 0;
+        foreach (var other in DevicesOf(shard.Shard))
+        {
+            if (_devices[other].Host == here.Host) sameHost++;
+            if (_devices[other].Id.Node == here.Id.Node) sameNode++;
+        }
+
         return (sameHost, sameNode, Occupied(device), LoadAfter(device, shard.WeightBytes));
     }
 

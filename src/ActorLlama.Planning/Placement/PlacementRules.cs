@@ -26,7 +26,7 @@ public static class PlacementRules
             if (TryPlace(ordered, held, kept.Loosened(held)) is { } repaired)
                 return new PlacementResult.Placed(Finish(ordered, held, repaired, previous, epoch));
             foreach (var (units, pins) in candidates.Skip(1))
-                if (TryPlace(ordered, units, [pins, Pins.None(units)]) is { } placed)
+                if (TryPlace(ordered, units, pins.Any ? [pins, Pins.None(units)] : [pins]) is { } placed)
                     return new PlacementResult.Placed(Finish(ordered, units, placed, previous, epoch));
         }
 
@@ -47,10 +47,22 @@ public static class PlacementRules
 
     private static (int[] Stages, int[] Shards)? TryPlace(ImmutableArray<PlannedDevice> devices, Units units, IEnumerable<Pins> attempts)
     {
+        if (!MayFit(devices, units)) return null;
         foreach (var pins in attempts)
             foreach (var style in Styles)
                 if (Packing.TryPack(devices, units, pins, style) is { } placed) return placed;
         return null;
+    }
+
+    /// <summary>False when a unit is larger than every device, or the devices have fewer places for expert shards than there are.</summary>
+    private static bool MayFit(ImmutableArray<PlannedDevice> devices, Units units)
+    {
+        if (units.Stages.Max(s => s.WeightBytes + s.KvBytes) > devices.Where(d => d.Trunk).Max(d => d.MemoryBytes)) return false;
+        if (units.Shards.IsEmpty) return true;
+        var experts = devices.Where(d => d.Experts).ToArray();
+        var least = Math.Max(1, units.Shards.Min(s => s.WeightBytes));
+        return units.Shards.Max(s => s.WeightBytes) <= experts.Max(d => d.MemoryBytes)
+            && experts.Sum(d => Math.Max(0, d.MemoryBytes) / least) >= units.Shards.Length;
     }
 
     /// <summary>Divisions of the model to try, those first that keep most of what is held, then those with the fewest stages and shards.</summary>

@@ -4,7 +4,7 @@ namespace ActorLlama.Planning.Supervision;
 
 /// <summary>
 /// How a supervisor acts; times in milliseconds. <paramref name="ExpectedNodes"/>: offers that a new cluster waits for.
-/// <paramref name="FormationTimeoutMs"/>: how long a supervisor that takes over waits for the offers of members.
+/// <paramref name="FormationTimeoutMs"/>: how long a supervisor waits for the offers of members before it plans without them.
 /// <paramref name="ResendMs"/>: least time between two sendings of what is not acknowledged. <paramref name="RoutesEveryMs"/>: time after which
 /// unchanged routes are sent again, since nothing acknowledges them.
 /// </summary>

@@ -98,15 +98,16 @@ public static class SupervisorRules
         return nowMs - next.ServedMs < next.Options.ResendMs ? next : ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
     }
 
-    /// <summary>A new cluster waits for its number of nodes; one that was formed before waits for what all its members hold, for a time.</summary>
+    /// <summary>
+    /// Waits until every member has been heard, for a time: any of them may hold a plan. A new cluster waits for its number of nodes, too.
+    /// </summary>
     private static SupervisorState TryForm(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
     {
         if (state.IsFormed || state.Offers.IsEmpty) return state;
         var takesOver = state.Offers.Values.Any(HeldPlan.HasHistory);
         var everyone = state.Members.All(m => state.Offers.ContainsKey(m) || state.Refused.ContainsKey(m));
-        var forms = takesOver
-            ? everyone || nowMs - state.StartedMs >= state.Options.FormationTimeoutMs
-            : state.Offers.Count >= state.Options.ExpectedNodes;
+        var forms = (everyone || nowMs - state.StartedMs >= state.Options.FormationTimeoutMs)
+            && (takesOver || state.Offers.Count >= state.Options.ExpectedNodes);
         if (!forms) return state;
         var epoch = state.HighestEpoch + (takesOver ? 1 : 0);
         var held = state with { IsFormed = true, Plan = HeldPlan.From(state.Nodes, epoch), HighestEpoch = epoch };
@@ -170,8 +171,12 @@ public static class SupervisorRules
         SupervisorState state, long nowMs, bool mayRepeat, ImmutableArray<SupervisorEffect>.Builder effects)
     {
         var (now, reason) = SupervisorReasons.Of(state);
-        if (now != state.State || reason != state.Reason) effects.Add(new SupervisorEffect.Report(now, reason));
-        var next = state with { State = now, Reason = reason };
-        return next.IsFormed ? RouteRules.Publish(next, nowMs, mayRepeat, effects) : next;
+        if (now != state.State || reason != state.Reason)
+        {
+            effects.Add(new SupervisorEffect.Report(now, reason));
+            state = state with { State = now, Reason = reason };
+        }
+
+        return state.IsFormed ? RouteRules.Publish(state, nowMs, mayRepeat, effects) : state;
     }
 }

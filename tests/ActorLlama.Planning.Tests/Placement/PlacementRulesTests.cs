@@ -160,6 +160,21 @@ public sealed class PlacementRulesTests
         Assert.True(refused.MissingBytes > 0);
     }
 
+    [Fact]
+    public void Maverick_without_one_of_its_two_hosts_is_refused_and_keeps_its_place_when_one_comes_back()
+    {
+        var all = Gpus(16, 80 * GiB);
+        var plan = PlanAssert.Placed(Plan(Shapes.Maverick, all));
+        var left = PlacementRules.Plan(Shapes.Maverick, [.. all.Take(8)], Defaults, plan, 2);
+        Assert.Contains("are missing", PlanAssert.Refused(left).Reason, StringComparison.Ordinal);
+        ImmutableArray<PlannedDevice> tight = [.. all.Select(d => d with { MemoryBytes = 50 * GiB })];
+        Assert.Contains("leave gaps", PlanAssert.Refused(PlacementRules.Plan(Shapes.Maverick, [.. tight.Take(15)], Defaults, plan, 2)).Reason, StringComparison.Ordinal);
+        ImmutableArray<PlannedDevice> replaced = [.. all.Take(8), .. Enumerable.Range(0, 8).Select(i => Device(3, i, 80 * GiB))];
+        var back = PlanAssert.Placed(PlacementRules.Plan(Shapes.Maverick, replaced, Defaults, plan, 3));
+        Assert.Equal(plan.Shards.Where(s => s.Device.Node == Node(1)), back.Shards.Where(s => s.Device.Node == Node(1)));
+        Assert.Equal(16, back.ExpertShards);
+    }
+
     private static long KvOf(ModelShape shape, PlanOptions options) =>
         shape.Layers.Sum(l => (long)l.KvBytesPerPosition * options.KvPositions);
 }
