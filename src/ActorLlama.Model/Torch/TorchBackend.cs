@@ -12,7 +12,6 @@ public sealed class TorchBackend : IBackend
     private readonly LlamaConfig _config;
     private readonly Device _device;
     private readonly ScalarType _type;
-    private readonly RotaryAngles _rotary;
     private readonly TorchPositions _positions;
 
     /// <param name="config">The model: head widths, positions and masks come from it.</param>
@@ -22,10 +21,9 @@ public sealed class TorchBackend : IBackend
     {
         _device = TorchDevices.Find(device);
         (_config, Activations) = (config, activations);
-        Device = device.Contains(':') ? device : device + ":0";
+        Device = device.Contains(':', StringComparison.Ordinal) ? device : device + ":0";
         _type = activations == ActivationType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
-        _rotary = new RotaryAngles(config);
-        _positions = new TorchPositions(config, _rotary, _device);
+        _positions = new TorchPositions(config, new RotaryAngles(config), _device);
         NumericFingerprint = $"torch {__version__} {_device.type} {activations} {PositionFingerprint.Of(config)}";
     }
 
@@ -46,7 +44,8 @@ public sealed class TorchBackend : IBackend
         RequireAxes(gateUp, 3);
         RequireAxes(down, 3);
         using var scope = NewDisposeScope();
-        return new TorchWeight(Group(gateUp, first, count, allowNaN), Group(down, first, count, allowNaN), first);
+        return new TorchWeight(
+            TorchMemory.LoadSlices(gateUp, first, count, _device, allowNaN), TorchMemory.LoadSlices(down, first, count, _device, allowNaN), first);
     }
 
     public int RowBytes(int width) => checked(width * (Activations == ActivationType.Float32 ? 4 : 2));
@@ -64,6 +63,9 @@ public sealed class TorchBackend : IBackend
     public Activation Embed(Weight table, ReadOnlySpan<int> ids)
     {
         using var scope = NewDisposeScope();
+        var vocab = TorchWeight.Of(table).shape[0];
+        foreach (var id in ids)
+            if (id < 0 || id >= vocab) throw new ArgumentOutOfRangeException(nameof(ids), id, $"Torch: a token id must be at least 0 and below {vocab}.");
         return new TorchActivation(TorchWeight.Of(table).index_select(0, TorchMemory.Indices(ids, _device)).to(_type));
     }
 
@@ -207,18 +209,6 @@ public sealed class TorchBackend : IBackend
     {
         RequireAxes(tensor, axes);
         return new TorchWeight(TorchMemory.Load(tensor, _device, allowNaN));
-    }
-
-    private Tensor Group(StoredTensor experts, int first, int count, bool allowNaN)
-    {
-        var group = empty([count, .. experts.Shape.Skip(1)], TorchMemory.TypeOf(experts.Type), _device);
-        for (var i = 0; i < count; i++)
-        {
-            using var one = TorchMemory.Load(experts.At(first + i), CPU, allowNaN);
-            using var place = group.select(0, i);
-            place.copy_(one);
-        }
-        return group;
     }
 
     private static void RequireAxes(StoredTensor tensor, int axes)

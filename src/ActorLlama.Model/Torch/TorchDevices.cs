@@ -11,6 +11,13 @@ public static class TorchDevices
     /// <summary>Throws <see cref="InvalidDataException"/> naming the device and those that exist when there is no such device.</summary>
     public static void Check(string device) => Find(device);
 
+    /// <summary>Sets how many threads libtorch's operations on the CPU use, for the whole process.</summary>
+    public static void LimitThreads(int threads)
+    {
+        TorchRuntime.EnsureLoaded();
+        set_num_threads(threads);
+    }
+
     internal static Device Find(string device)
     {
         TorchRuntime.EnsureLoaded();

@@ -11,8 +11,38 @@ internal static class TorchMemory
 
     public static ScalarType TypeOf(ElementType type) => type == ElementType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
 
-    /// <summary>A tensor of the stored elements, unchanged, on the device.</summary>
-    public static unsafe Tensor Load(StoredTensor stored, Device device, bool allowNaN)
+    /// <summary>A tensor of the stored elements, unchanged, on the device. NaN is an <see cref="InvalidDataException"/> unless allowed.</summary>
+    public static Tensor Load(StoredTensor stored, Device device, bool allowNaN)
+    {
+        var tensor = Copy(stored);
+        if (!allowNaN && FirstNaN(tensor) is { } element)
+        {
+            tensor.Dispose();
+            throw NaN(stored, element);
+        }
+        return Move(tensor, device);
+    }
+
+    /// <summary>Entries [first, first + count) of a tensor's first axis, on the device. Touches no other entry's bytes.</summary>
+    public static Tensor LoadSlices(StoredTensor stored, int first, int count, Device device, bool allowNaN)
+    {
+        var group = empty([count, .. stored.Shape.Skip(1)], TypeOf(stored.Type), device);
+        for (var i = 0; i < count; i++)
+        {
+            var slice = stored.At(first + i);
+            using var copy = Copy(slice);
+            if (!allowNaN && FirstNaN(copy) is { } element)
+            {
+                group.Dispose();
+                throw NaN(stored, (first + i) * slice.Elements + element);
+            }
+            using var place = group.select(0, i);
+            place.copy_(copy);
+        }
+        return group;
+    }
+
+    private static unsafe Tensor Copy(StoredTensor stored)
     {
         var tensor = empty(stored.Shape.AsSpan(), TypeOf(stored.Type), CPU);
         using var flat = tensor.view(-1);
@@ -22,9 +52,7 @@ internal static class TorchMemory
             using var piece = flat.narrow(0, at, count);
             new ReadOnlySpan<byte>((byte*)stored.Address + at * stored.ElementBytes, checked((int)(count * stored.ElementBytes))).CopyTo(piece.bytes);
         }
-        if (!allowNaN) RefuseNaN(stored, flat);
-        if (device.type == DeviceType.CPU) return tensor;
-        using (tensor) return tensor.to(device);
+        return tensor;
     }
 
     /// <summary>Rows [T, width] from their bytes.</summary>
@@ -37,8 +65,7 @@ internal static class TorchMemory
             throw new ArgumentException($"Torch: {bytes.Length} bytes are not {rows} rows of {width} values of type {type}.", nameof(bytes));
         }
         if (bytes.Length > 0) bytes.CopyTo(tensor.bytes);
-        if (device.type == DeviceType.CPU) return tensor;
-        using (tensor) return tensor.to(device);
+        return Move(tensor, device);
     }
 
     /// <summary>All elements' bytes, row major.</summary>
@@ -58,13 +85,19 @@ internal static class TorchMemory
         return tensor(wide, ScalarType.Int64, device);
     }
 
-    private static void RefuseNaN(StoredTensor stored, Tensor flat)
+    private static Tensor Move(Tensor tensor, Device device)
+    {
+        if (device.type == DeviceType.CPU) return tensor;
+        using (tensor) return tensor.to(device);
+    }
+
+    private static long? FirstNaN(Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        var isNaN = flat.isnan();
-        if (!isNaN.any().item<bool>()) return;
-        throw new InvalidDataException(
-            $"Checkpoint: weight \"{stored.Name}\" is NaN at element {isNaN.to(ScalarType.Int32).argmax().item<long>()}. "
-            + "Download the file again, or allow NaN weights.");
+        var isNaN = tensor.isnan();
+        return isNaN.any().item<bool>() ? isNaN.to(ScalarType.Int32).argmax().item<long>() : null;
     }
+
+    private static InvalidDataException NaN(StoredTensor stored, long element) =>
+        new($"Checkpoint: tensor \"{stored.Name}\" holds NaN at element {element}. Download the file again, or allow NaN weights.");
 }

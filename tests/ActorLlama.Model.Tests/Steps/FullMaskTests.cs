@@ -89,7 +89,7 @@ public sealed class FullMaskTests
             using var k = backend.Read(new byte[values.Length * 4], count, config.HeadDim);
             using var v = backend.Read(MemoryMarshal.AsBytes(values.AsSpan()), count, config.HeadDim);
             using var attended = backend.Attend(new Qkv(q, k, v), layer, new RowBatch([new(cache, start, count)]));
-            return [.. Enumerable.Range(0, count).Select(row => backend.Values(attended)[row * config.HeadDim] * Chunk)];
+            return [.. backend.Values(attended).Chunk(config.HeadDim).Select(row => row[0] * Chunk)];
         }
 
         for (var start = 0; start < Chunk - 2; start += Batch)
