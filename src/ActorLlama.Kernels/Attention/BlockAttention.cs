@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace ActorLlama.Kernels;
@@ -48,7 +49,6 @@ public static unsafe class BlockAttention
             for (var n = 0; n < queries; n++)
             {
                 var factor = Softmax(weights + n * Positions, first, last, scale, isFirst, ref maxima[n], ref totals[n]);
-                // From here on `part` of the head holds its output so far, brought to the new maximum.
                 if (!isFirst) RowMath.Scale(sum + n * width, factor, width, sum + n * width, round: false);
             }
 
@@ -72,6 +72,7 @@ public static unsafe class BlockAttention
     /// <summary>
     /// Scores to weights relative to the new maximum; those outside [first, last] become zero. Returns by how much earlier sums shrink.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Softmax(float* scores, int first, int last, float scale, bool isFirst, ref float maximum, ref float total)
     {
         for (var j = 0; j < first; j++) scores[j] = float.NegativeInfinity;

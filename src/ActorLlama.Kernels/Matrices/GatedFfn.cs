@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace ActorLlama.Kernels;
@@ -47,6 +48,7 @@ public static unsafe class GatedFfn
     }
 
     /// <summary>gate = silu(gate) · up.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static void SiluTimes(float* gate, float* up, int count, bool round)
     {
         var i = 0;
@@ -54,6 +56,7 @@ public static unsafe class GatedFfn
         if (i < count) LaneMath.StoreTail(SiluTimes(LaneMath.LoadTail(gate + i, count - i), LaneMath.LoadTail(up + i, count - i), round), gate + i, count - i);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> SiluTimes(Vector512<float> gate, Vector512<float> up, bool round)
     {
         var silu = LaneMath.Silu(gate);

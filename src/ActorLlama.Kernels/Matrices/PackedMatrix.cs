@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ActorLlama.Kernels;
@@ -51,6 +52,7 @@ public sealed unsafe class PackedMatrix : IDisposable
         NativeMemory.AlignedFree(_data);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackBf16(ushort* from, int valid, int inputs, long outputStride, long inputStride, ushort* to)
     {
         // A few k at a time, so that the lines being filled stay in the first-level cache.
@@ -64,6 +66,7 @@ public sealed unsafe class PackedMatrix : IDisposable
             }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackFloat32(float* from, int valid, int inputs, long outputStride, long inputStride, float* to)
     {
         for (var start = 0; start < inputs; start += PackInputs)

@@ -11,17 +11,21 @@ namespace ActorLlama.Kernels;
 /// </summary>
 internal static unsafe class PanelTile<TFormat> where TFormat : struct, IPanelFormat
 {
-    /// <summary>Rows that one pass over a panel serves best: as many as the accumulators fit the machine's registers.</summary>
-    public static int BestRows => Vector512.IsHardwareAccelerated ? 8 : 3;
-
     private const int PrefetchBytes = 4096;
 
     /// <summary>Runs <paramref name="rows"/> rows over one panel.</summary>
     public static void Run(float* x, long rowStride, int rows, byte* panel, long stride, int k, float* y, long yStride, bool add)
     {
         if (Vector512.IsHardwareAccelerated)
+        {
             for (; rows >= 8; rows -= 8, x += 8 * rowStride, y += 8 * yStride) Eight(x, rowStride, panel, stride, k, y, yStride, add);
-        for (; rows >= 5 || rows == 3; rows -= 3, x += 3 * rowStride, y += 3 * yStride) Three(x, rowStride, panel, stride, k, y, yStride, add);
+            for (; rows >= 5 || rows == 3; rows -= 3, x += 3 * rowStride, y += 3 * yStride) Three(x, rowStride, panel, stride, k, y, yStride, add);
+        }
+        else
+        {
+            for (; rows >= 6; rows -= 6, x += 6 * rowStride, y += 6 * yStride) HalfPanelTile<TFormat>.Six(x, rowStride, panel, stride, k, y, yStride, add);
+            for (; rows >= 5 || rows == 3; rows -= 3, x += 3 * rowStride, y += 3 * yStride) HalfPanelTile<TFormat>.Three(x, rowStride, panel, stride, k, y, yStride, add);
+        }
         for (; rows >= 2; rows -= 2, x += 2 * rowStride, y += 2 * yStride) Two(x, rowStride, panel, stride, k, y, yStride, add);
         if (rows == 1) One(x, panel, stride, k, y, add);
     }
@@ -88,7 +92,7 @@ internal static unsafe class PanelTile<TFormat> where TFormat : struct, IPanelFo
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Three(float* x, long rowStride, byte* panel, long stride, int k, float* y, long yStride, bool add)
+    internal static void Three(float* x, long rowStride, byte* panel, long stride, int k, float* y, long yStride, bool add)
     {
         Vector512<float> a0 = default, b0 = default, a1 = default, b1 = default, a2 = default, b2 = default;
         float* x1 = x + rowStride, x2 = x1 + rowStride;
@@ -111,7 +115,7 @@ internal static unsafe class PanelTile<TFormat> where TFormat : struct, IPanelFo
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Eight(float* x, long rowStride, byte* panel, long stride, int k, float* y, long yStride, bool add)
+    internal static void Eight(float* x, long rowStride, byte* panel, long stride, int k, float* y, long yStride, bool add)
     {
         Vector512<float> a0 = default, b0 = default, a1 = default, b1 = default, a2 = default, b2 = default, a3 = default, b3 = default;
         Vector512<float> a4 = default, b4 = default, a5 = default, b5 = default, a6 = default, b6 = default, a7 = default, b7 = default;

@@ -107,9 +107,7 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             for (var k = 0; k < w.Inputs; k += PartialInputs)
             {
                 var inputs = Math.Min(PartialInputs, w.Inputs - k);
-                for (var i = 0; i < inputs; i++)
-                    for (var p = 0; p < panels; p++)
-                        Buffer.MemoryCopy(w.Data + (panel + p) * w.PanelStride + (k + i) * w.Stride, scratch + ((long)p * inputs + i) * TFormat.GroupBytes, TFormat.GroupBytes, TFormat.GroupBytes);
+                StripTile<TFormat>.Copy(w.Data + panel * w.PanelStride + k * w.Stride, w.Stride, panels, inputs, scratch);
                 for (var p = 0; p < panels; p++)
                     PanelTile<TFormat>.Run(from + k, xStride, rows, scratch + (long)p * inputs * TFormat.GroupBytes, TFormat.GroupBytes, inputs, to + (long)(panel + p) * WeightPanels.Width, yStride, k > 0);
             }

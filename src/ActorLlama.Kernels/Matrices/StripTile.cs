@@ -11,7 +11,7 @@ namespace ActorLlama.Kernels;
 /// </summary>
 internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFormat
 {
-    private const int PrefetchRows = 8;
+    private const int PrefetchRows = 4;
 
     /// <summary>Runs at most 512 values of k over <paramref name="panels"/> panels that lie side by side; <paramref name="sums"/> has 32 floats a panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -70,5 +70,15 @@ internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFo
             }
         }
         for (var p = 0; p < panels; p++) TFormat.Store(y + 32 * p, Vector512.Load(sums + 32 * p), Vector512.Load(sums + 32 * p + 16), add);
+    }
+
+    /// <summary>Copies the groups of <paramref name="panels"/> panels for <paramref name="k"/> values of k so that each panel is contiguous.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Copy(byte* weights, long stride, int panels, int k, byte* to)
+    {
+        var panelBytes = (long)k * TFormat.GroupBytes;
+        for (var i = 0; i < k; i++, weights += stride, to += TFormat.GroupBytes)
+            for (var p = 0; p < panels; p++)
+                for (var b = 0; b < TFormat.GroupBytes; b += 64) Vector512.Load(weights + p * TFormat.GroupBytes + b).Store(to + p * panelBytes + b);
     }
 }

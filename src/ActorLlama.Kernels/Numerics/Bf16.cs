@@ -29,6 +29,7 @@ public static class Bf16
     }
 
     /// <summary>Rounds <paramref name="count"/> values in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static unsafe void Round(float* values, long count)
     {
         long i = 0;

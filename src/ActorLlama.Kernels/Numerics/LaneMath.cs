@@ -66,16 +66,18 @@ internal static unsafe class LaneMath
         return (four[0] + four[2]) + (four[1] + four[3]);
     }
 
-    /// <summary>The greatest lane; of no use with NaN.</summary>
+    /// <summary>The greatest lane, by halves; of no use with NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Max(Vector512<float> v)
     {
-        var max = v[0];
-        for (var i = 1; i < Lanes; i++)
-            if (v[i] > max) max = v[i];
-        return max;
+        var (lower, upper) = (v.GetLower(), v.GetUpper());
+        var eight = Vector256.ConditionalSelect(Vector256.GreaterThan(upper, lower), upper, lower);
+        var four = Vector128.ConditionalSelect(Vector128.GreaterThan(eight.GetUpper(), eight.GetLower()), eight.GetUpper(), eight.GetLower());
+        float a = four[2] > four[0] ? four[2] : four[0], b = four[3] > four[1] ? four[3] : four[1];
+        return b > a ? b : a;
     }
 
-    /// <summary>The lesser lanes of a when greater in b replaced by b.</summary>
+    /// <summary>The greater of each pair of lanes; a where they are equal.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.ConditionalSelect(Vector512.GreaterThan(b, a), b, a);
 

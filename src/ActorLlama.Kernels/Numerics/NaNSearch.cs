@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace ActorLlama.Kernels;
@@ -22,6 +23,7 @@ public static unsafe class NaNSearch
         return first == long.MaxValue ? -1 : first;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static long FirstIn(nint elements, bool isBf16, long start, long end)
     {
         var i = start;

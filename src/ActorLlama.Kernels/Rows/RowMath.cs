@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace ActorLlama.Kernels;
@@ -9,6 +10,7 @@ namespace ActorLlama.Kernels;
 public static unsafe class RowMath
 {
     /// <summary>1 / sqrt(mean(x²) + eps): squares summed in four vectors of 16 lanes, these added by halves.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float InverseRootMeanSquare(float* x, int width, float eps)
     {
         Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default;
@@ -36,6 +38,7 @@ public static unsafe class RowMath
     }
 
     /// <summary>y = round(x / rms(x)) · gain (spec 2.1: rounded before the gain and after it).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RmsNorm(float* x, float* gain, int width, float eps, float* y, bool round)
     {
         var scale = InverseRootMeanSquare(x, width, eps);
@@ -58,6 +61,7 @@ public static unsafe class RowMath
     public static void UnitNorm(float* x, int width, float eps, float* y, bool round) => Scale(x, InverseRootMeanSquare(x, width, eps), width, y, round);
 
     /// <summary>y = stored elements, bfloat16 or float32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Load(nint elements, bool isBf16, long count, float* y, bool round)
     {
         if (isBf16)
@@ -67,6 +71,7 @@ public static unsafe class RowMath
     }
 
     /// <summary>Stores values, which bfloat16 can hold if <paramref name="isBf16"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Save(float* x, long count, nint elements, bool isBf16)
     {
         if (isBf16)
@@ -75,6 +80,7 @@ public static unsafe class RowMath
     }
 
     /// <summary>y = x · factor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale(float* x, float factor, long count, float* y, bool round)
     {
         var f = Vector512.Create(factor);
@@ -85,6 +91,7 @@ public static unsafe class RowMath
     }
 
     /// <summary>y = a + b.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(float* a, float* b, long count, float* y, bool round)
     {
         long i = 0;
@@ -96,6 +103,7 @@ public static unsafe class RowMath
     /// <summary>
     /// Turns each pair (2j, 2j + 1) of a head by its angle (spec 2.3): <paramref name="turn"/> holds the cosines of all pairs, then the sines.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Rotate(float* x, ReadOnlySpan<float> turn, float* y, bool round)
     {
         var pairs = turn.Length / 2;
