@@ -55,7 +55,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     {
         var session = new SessionId(Guid.NewGuid().ToString("N"));
         var output = new SessionOutput();
-        var actor = _system.ActorOf(SessionClientActor.Props(session, request, _client, output), session.Value);
+        var actor = _system.ActorOf(SessionClientActor.Props(session, request, _client, output, TimeProvider.System), session.Value);
         return new GenerationStream(session, actor, output);
     }
 

@@ -21,10 +21,10 @@ public sealed record GenerationRequest(Prompt Prompt, int MaxTokens)
     public LogitsWanted Logits { get; init; }
 
     /// <summary>
-    /// The session fails when it makes no progress (no token, logits or end) for this long; whatever dies meanwhile. A little more than
-    /// the nodes' own <c>actorllama.session.fail-after</c>.
+    /// The session fails when nothing is heard of it, or it cannot be opened, for this long. How long it may stand still while its cluster
+    /// answers is the nodes' <c>actorllama.session.fail-after</c>.
     /// </summary>
-    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(14);
+    public TimeSpan SilenceTimeout { get; init; } = TimeSpan.FromSeconds(13);
 
     /// <summary>The session fails when it is not finished after this long. Null: no bound.</summary>
     public TimeSpan? TotalTimeout { get; init; }

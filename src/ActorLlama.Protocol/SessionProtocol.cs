@@ -54,7 +54,7 @@ public static class SessionProtocol
     public sealed record Acknowledge(
         [property: Key(0)] SessionId Session, [property: Key(1)] long Epoch, [property: Key(2)] int NextIndex) : IClusterMessage;
 
-    /// <summary>Send to me from now on, from index <paramref name="NextIndex"/>. Answered by tokens, or by <see cref="Refused"/> when unknown.</summary>
+    /// <summary>Send to me from now on, from index <paramref name="NextIndex"/>. Answered by tokens (none when there are none yet), or by <see cref="Refused"/> when unknown.</summary>
     [MessagePackObject]
     public sealed record Resume(
         [property: Key(0)] SessionId Session, [property: Key(1)] long Epoch, [property: Key(2)] int NextIndex) : IClusterMessage;

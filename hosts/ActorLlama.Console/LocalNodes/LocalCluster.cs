@@ -30,8 +30,8 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// </summary>
     public static async Task<LocalCluster> StartAsync(LocalClusterOptions options, CancellationToken cancellation)
     {
-        var config = ProgramFiles.Config(options.Nodes == 1 ? "local-1.conf" : "local-3.conf");
         options.Checked();
+        var config = ProgramFiles.Config(options.Nodes == 1 ? "local-1.conf" : "local-3.conf");
         var logs = options.LogFolder ?? Path.Combine(Path.GetTempPath(), $"actorllama-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..6]}");
         var cluster = new LocalCluster(Path.GetFullPath(Directory.CreateDirectory(logs).FullName));
         try

@@ -36,7 +36,14 @@ internal static class ClientSettings
           remote {
             log-remote-lifecycle-events = off
             retry-gate-closed-for = 500ms
-            dot-netty.tcp { port = 0, connection-timeout = 5s }
+            dot-netty.tcp {
+              port = 0
+              connection-timeout = 5s
+              # As on the nodes: a larger message would be lost.
+              maximum-frame-size = 4MiB
+              send-buffer-size = 1MiB
+              receive-buffer-size = 1MiB
+            }
           }
           cluster.client {
             establishing-get-contacts-interval = 500ms

@@ -12,8 +12,8 @@ namespace ActorLlama.Client;
 /// </summary>
 internal sealed class SessionClientActor : UntypedActor, IWithTimers
 {
-    public static Props Props(SessionId session, GenerationRequest request, IActorRef cluster, SessionOutput output) =>
-        Akka.Actor.Props.Create(() => new SessionClientActor(session, request, cluster, output));
+    public static Props Props(SessionId session, GenerationRequest request, IActorRef cluster, SessionOutput output, TimeProvider time) =>
+        Akka.Actor.Props.Create(() => new SessionClientActor(session, request, cluster, output, time));
 
     /// <summary>The consumer wants no more.</summary>
     public sealed class Stop : INoSerializationVerificationNeeded
@@ -33,27 +33,29 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private readonly GenerationRequest _request;
     private readonly IActorRef _cluster;
     private readonly SessionOutput _output;
+    private readonly TimeProvider _time;
     private readonly LogitsLedger _logits = new();
     private TokenLedger _ledger = TokenLedger.Empty;
     private ImmutableArray<int>? _promptTokens;
     private SessionProtocol.Finished? _end;
     private TimeSpan _startedAt;
     private TimeSpan _heardAt;
-    private TimeSpan _progressAt;
+    private TimeSpan _openingSince;
+    private SessionProtocol.Refused? _refused;
     private TimeSpan _saidAt;
     private TimeSpan _stoppedAt;
     private TimeSpan _notBefore;
 
-    private SessionClientActor(SessionId session, GenerationRequest request, IActorRef cluster, SessionOutput output) =>
-        (_session, _request, _cluster, _output) = (session, request, cluster, output);
+    public SessionClientActor(SessionId session, GenerationRequest request, IActorRef cluster, SessionOutput output, TimeProvider time) =>
+        (_session, _request, _cluster, _output, _time) = (session, request, cluster, output, time);
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    private static TimeSpan Now => Context.System.Scheduler.MonotonicClock;
+    private TimeSpan Now => _time.GetElapsedTime(0, _time.GetTimestamp());
 
     protected override void PreStart()
     {
-        _startedAt = _heardAt = _progressAt = Now;
+        _startedAt = _heardAt = _openingSince = Now;
         Timers.StartPeriodicTimer(PatienceTick.Instance, PatienceTick.Instance, s_tick);
         SendOpen();
     }
@@ -69,7 +71,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             case SessionProtocol.Tokens tokens: OnTokens(tokens); break;
             case SessionProtocol.Finished finished: OnFinished(finished); break;
             case SessionProtocol.Refused refused: OnRefusedOpening(refused); break;
-            case PatienceTick: OnTick(SendOpen); break;
+            case PatienceTick: OnTick(SendOpen, _openingSince); break;
             case Stop: StartCancelling(); break;
             default: Unhandled(message); break;
         }
@@ -84,7 +86,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             case SessionProtocol.Tokens tokens: OnTokens(tokens); break;
             case SessionProtocol.Finished finished: OnFinished(finished); break;
             case SessionProtocol.Refused refused: OnRefusedStreaming(refused); break;
-            case PatienceTick: OnTick(SayWhereWeAre); break;
+            case PatienceTick: OnTick(SayWhereWeAre, _heardAt); break;
             case Stop: StartCancelling(); break;
             default: Unhandled(message); break;
         }
@@ -94,7 +96,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     {
         switch (message)
         {
-            case SessionProtocol.Finished finished when IsCurrent(finished.Epoch): Complete(FinishReason.Cancelled, finished); break;
+            case SessionProtocol.Finished finished when IsCurrent(finished.Epoch): EndCancelled(finished); break;
             case SessionProtocol.Refused refused when IsCurrent(refused.Epoch): Complete(FinishReason.Cancelled, null); break;
             case SessionProtocol.Opened opened when IsCurrent(opened.Epoch): _promptTokens ??= opened.PromptTokens; break;
             case PatienceTick when Now - _stoppedAt >= s_cancelFor: Complete(FinishReason.Cancelled, null); break;
@@ -110,7 +112,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     {
         if (!IsCurrent(opened.Epoch)) return;
         _heardAt = Now;
-        if (_promptTokens is null) _progressAt = Now;
+        _refused = null;
         _promptTokens ??= opened.PromptTokens;
         _output.Opened.TrySetResult(_promptTokens.Value);
         Become(Streaming);
@@ -125,7 +127,6 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             var room = SessionOutput.Capacity - _output.Tokens.Reader.Count;
             var (ledger, taken, gap) = _ledger.Take(tokens, room);
             _ledger = ledger;
-            if (taken.Length > 0) _progressAt = Now;
             foreach (var token in taken) _output.Tokens.Writer.TryWrite(token);
             if (gap) SendResume();
             else Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
@@ -133,28 +134,28 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         }
         catch (InvalidDataException e)
         {
-            GiveUp(e.Message);
+            GiveUp(RefusalReason.Failed, e.Message);
         }
     }
 
     private void OnLogits(SessionProtocol.LogitsPart part)
     {
         if (!IsCurrent(part.Epoch)) return;
-        _heardAt = _progressAt = Now;
+        _heardAt = Now;
         try
         {
             _logits.Add(part);
         }
         catch (InvalidDataException e)
         {
-            GiveUp(e.Message);
+            GiveUp(RefusalReason.Failed, e.Message);
         }
     }
 
     private void OnFinished(SessionProtocol.Finished finished)
     {
         if (!IsCurrent(finished.Epoch)) return;
-        _heardAt = _progressAt = Now;
+        _heardAt = Now;
         _end = finished;
         if (_ledger.Next < finished.Count) SendResume();
         FinishWhenAllIsHere();
@@ -163,7 +164,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void FinishWhenAllIsHere()
     {
         if (_end is not { } end || (end.Reason != FinishReason.Failed && _ledger.Next < end.Count)) return;
-        Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
+        AcknowledgeEnd(end);
         if (end.Reason == FinishReason.Failed)
         {
             Fail(RefusalReason.Failed, end.Error ?? "Session: the cluster could not go on.");
@@ -173,6 +174,16 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         if (MissingLogits() is { } missing) Fail(RefusalReason.Failed, $"Session: the logits of position {missing} did not arrive in full.");
         else Complete(end.Reason, end);
     }
+
+    private void EndCancelled(SessionProtocol.Finished finished)
+    {
+        AcknowledgeEnd(finished);
+        Complete(FinishReason.Cancelled, finished);
+    }
+
+    /// <summary>The end counts as one more index: the session may forget itself.</summary>
+    private void AcknowledgeEnd(SessionProtocol.Finished finished) =>
+        Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, finished.Count + 1));
 
     /// <summary>The first position that was asked for and is not complete, or null.</summary>
     private int? MissingLogits()
@@ -186,7 +197,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void OnRefusedOpening(SessionProtocol.Refused refused)
     {
         if (!IsCurrent(refused.Epoch)) return;
-        _heardAt = Now;
+        _refused = refused;
         switch (refused.Reason)
         {
             case RefusalReason.Unknown: Reopen(); break;
@@ -206,20 +217,21 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     /// <summary>The session's node is gone and with it what it knew: give the next incarnation all that we hold.</summary>
     private void Reopen()
     {
-        _heardAt = Now;
+        _openingSince = _heardAt;
         _end = null;
         _ledger = _ledger.Reopened();
         Become(Opening);
         SendOpen();
     }
 
-    private void OnTick(Action sayAgain)
+    private void OnTick(Action sayAgain, TimeSpan silentSince)
     {
-        if (_output.Tokens.Reader.Count == SessionOutput.Capacity) _progressAt = Now;
-        if (Now - _progressAt >= _request.StallTimeout)
-            GiveUp($"Session: no progress for {_request.StallTimeout.TotalSeconds:0.#} s. Check the cluster's nodes.");
+        if (Now - silentSince >= _request.SilenceTimeout)
+            GiveUp(
+                _refused?.Reason ?? RefusalReason.Failed,
+                _refused?.Message ?? $"Session: nothing was heard of it for {_request.SilenceTimeout.TotalSeconds:0.#} s. Check the cluster's nodes.");
         else if (_request.TotalTimeout is { } bound && Now - _startedAt >= bound)
-            GiveUp($"Session: not finished within {bound.TotalSeconds:0.#} s. Ask for fewer tokens or allow more time.");
+            GiveUp(RefusalReason.Failed, $"Session: not finished within {bound.TotalSeconds:0.#} s. Ask for fewer tokens or allow more time.");
         else if (Now - _saidAt >= s_repeat && Now >= _notBefore)
             sayAgain();
     }
@@ -262,10 +274,10 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         Context.Stop(Self);
     }
 
-    private void GiveUp(string message)
+    private void GiveUp(RefusalReason reason, string message)
     {
         SendCancel();
-        Fail(RefusalReason.Failed, message);
+        Fail(reason, message);
     }
 
     private void Fail(RefusalReason reason, string message)

@@ -109,7 +109,7 @@ public sealed class SessionState
         return _stream.Acknowledge(acknowledge.NextIndex, now) ? Stop() : [.. _stream.Send(now)];
     }
 
-    /// <summary>Attaches the sender, from its index on.</summary>
+    /// <summary>Attaches the sender, from its index on. Always answered, without tokens when there are none: a client must know that we live.</summary>
     public ImmutableArray<SessionEffect> Resume(SessionProtocol.Resume resume, string client, long now)
     {
         if (Other(resume.Epoch, client) is { } refusal)
@@ -118,7 +118,8 @@ public sealed class SessionState
             return [Refusal(client, resume.Epoch, RefusalReason.Unknown, $"Session \"{Session}\": it has {Count} tokens, not {resume.NextIndex}. Open it again.")];
         _clientHeardMs = now;
         _stream.Attach(client, resume.NextIndex);
-        return [.. _stream.Send(now)];
+        ImmutableArray<SessionEffect> answer = [.. _stream.Send(now)];
+        return answer.IsEmpty ? [_stream.ToClient(new SessionProtocol.Tokens(Session, Epoch, resume.NextIndex, [], []))] : answer;
     }
 
     public ImmutableArray<SessionEffect> Cancel(SessionProtocol.Cancel cancel, string client, long now)
