@@ -15,7 +15,7 @@ internal sealed class UpCommand : AsyncCommand<UpCommand.Settings>
     {
         [CommandOption("--model <DIR>")]
         [Description("The checkpoint folder. Default: models/bard.")]
-        public string Model { get; init; } = "models/bard";
+        public string? Model { get; init; }
 
         [CommandOption("--logs <DIR>")]
         [Description("Where each node's log goes. Default: a new folder under the temporary one.")]
@@ -31,7 +31,7 @@ internal sealed class UpCommand : AsyncCommand<UpCommand.Settings>
         using var ended = new EndSignals();
         try
         {
-            await using var cluster = await LocalCluster.StartAsync(settings.OptionsFor(settings.Model, settings.Logs), ended.Token);
+            await using var cluster = await LocalCluster.StartAsync(settings.OptionsFor(settings.Model ?? ProgramFiles.SampleModel(), settings.Logs), ended.Token);
             Announce(cluster, settings.Json);
             await using var connection = await cluster.ConnectAsync(ended.Token);
             if (settings.Json || !Terminal.Out.Profile.Out.IsTerminal) await FollowAsync(cluster, connection, s => Tell(s, settings.Json), ended.Token);

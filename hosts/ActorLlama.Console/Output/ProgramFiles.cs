@@ -19,6 +19,16 @@ internal static class ProgramFiles
     public static string Config(string name) => FindConfig(name) ?? throw new FileNotFoundException(
         $"Settings: \"config/{name}\" is neither beside the program nor above it. Keep the config folder with the program.");
 
+    /// <summary>The folder of the sample model, <c>models/bard</c>: of the current folder, or in a folder above the program.</summary>
+    public static string SampleModel()
+    {
+        const string relative = "models/bard";
+        if (Directory.Exists(relative)) return relative;
+        for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
+            if (Directory.Exists(Path.Combine(at.FullName, relative))) return Path.Combine(at.FullName, relative);
+        throw new InvalidDataException($"Model: folder \"{relative}\" does not exist. Name a checkpoint folder with --model.");
+    }
+
     /// <summary>Names of the model shapes under <c>config/models</c>, sorted.</summary>
     public static IEnumerable<string> ShapeNames()
     {
