@@ -1,7 +1,10 @@
+using ActorLlama.Planning.Placement;
+
 namespace ActorLlama.Planning.Routing;
 
 /// <summary>
-/// Which shard holds which experts: shard s of S holds [s·E/S, (s+1)·E/S), rounded down, also when S does not divide E (design section 2).
+/// Which shard holds which expert: the inverse of <see cref="ExpertShardRange"/>, also when the number of shards does not divide that of
+/// experts.
 /// </summary>
 public readonly record struct ExpertShards
 {
@@ -21,9 +24,9 @@ public readonly record struct ExpertShards
 
     public int Shards { get; }
 
-    public int First(int shard) => (int)((long)shard * Experts / Shards);
+    public int First(int shard) => ExpertShardRange.Of(shard, Shards, Experts).First;
 
-    public int Count(int shard) => First(shard + 1) - First(shard);
+    public int Count(int shard) => ExpertShardRange.Of(shard, Shards, Experts).Count;
 
     /// <exception cref="ArgumentOutOfRangeException">When there is no such expert.</exception>
     public int ShardOf(int expert)

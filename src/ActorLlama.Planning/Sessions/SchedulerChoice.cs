@@ -6,13 +6,11 @@ namespace ActorLlama.Planning.Sessions;
 public static class SchedulerChoice
 {
     /// <summary>
-    /// The scheduler the session has, while it is there; else one of those whose cluster serves, spread over sessions by their id. Null:
-    /// none is ready.
+    /// The scheduler the session has, as long as it is there, whatever the cluster's state: a lost expert shard is no reason to leave. Else,
+    /// when the cluster serves, one of those that are there, spread over sessions by their id. Null: none is ready.
     /// </summary>
     public static LaneTarget? Choose(NodeProtocol.Routes routes, SessionId session, LaneTarget? current)
     {
-        if (routes.State is not (ClusterState.Ready or ClusterState.Rebalancing))
-            return null;
         var schedulers = routes.Stages
             .Where(s => s.Scheduler is not null && s.Fault is null)
             .OrderBy(s => s.Placement.Pipeline)
@@ -20,7 +18,9 @@ public static class SchedulerChoice
             .ToList();
         if (current is { } kept && schedulers.Contains(kept))
             return kept;
-        return schedulers.Count == 0 ? null : schedulers[(int)(Hash(session.Value) % (uint)schedulers.Count)];
+        return schedulers.Count == 0 || routes.State is not (ClusterState.Ready or ClusterState.Rebalancing)
+            ? null
+            : schedulers[(int)(Hash(session.Value) % (uint)schedulers.Count)];
     }
 
     /// <summary>FNV-1a over UTF-16: the same in every process.</summary>

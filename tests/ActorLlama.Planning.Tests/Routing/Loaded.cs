@@ -1,0 +1,18 @@
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Tests.Routing;
+
+/// <summary>Routes in which given replicas of expert shards are loaded.</summary>
+internal static class Loaded
+{
+    public static NodeId Node(int number) => new($"n{number}:1", number);
+
+    public static LaneTarget Target(int node, int shard, int replica, long epoch = 1) =>
+        new(Node(node), $"/user/node/expert-{shard}-{replica}", epoch);
+
+    public static NodeProtocol.HeldShard Shard(int node, int shard, int replica, long epoch = 1) => new(
+        epoch, new(shard, replica, 0, 1, new(Node(node), "cpu:0"), 0, 1), Target(node, shard, replica, epoch), 0, 0, null);
+
+    public static NodeProtocol.Routes Routes(long version, params NodeProtocol.HeldShard[] shards) =>
+        new(1, version, ClusterState.Ready, "", [], [.. shards]);
+}
