@@ -18,17 +18,22 @@ public static class AdmissionRules
         return (run + BlockPositions - 1) / BlockPositions * BlockPositions;
     }
 
+    /// <summary>Why so many tokens cannot be continued by that many in that context, or null.</summary>
+    public static string? LengthFault(int tokens, int maxTokens, int maxPositions)
+    {
+        if (tokens >= maxPositions)
+            return $"Prompt: {tokens} tokens do not fit the context of {maxPositions} tokens, which must have room for one more. Shorten the prompt.";
+        return maxTokens < 1 ? $"Generation: the most tokens to generate is {maxTokens}; it must be at least 1." : null;
+    }
+
     /// <summary>Why these tokens can never run here, or null.</summary>
     public static string? Fault(SchedulerProtocol.Submit submit, SchedulerOptions options)
     {
         var tokens = submit.Tokens.Length;
         if (submit.PromptLength < 1 || submit.PromptLength > tokens)
             return $"Prompt: length {submit.PromptLength} of {tokens} tokens; it must be between 1 and the number of tokens.";
-        if (tokens >= options.MaxPositions)
-            return $"Prompt: {tokens} tokens do not fit the context of {options.MaxPositions} tokens, which must have room for one more. "
-                + "Shorten the prompt.";
-        if (submit.MaxTokens < 1)
-            return $"Generation: the most tokens to generate is {submit.MaxTokens}; it must be at least 1.";
+        if (LengthFault(tokens, submit.MaxTokens, options.MaxPositions) is { } fault)
+            return fault;
         if (tokens - submit.PromptLength >= submit.MaxTokens)
             return $"Generation: {tokens - submit.PromptLength} tokens exist already of at most {submit.MaxTokens}; nothing is left to do.";
         var needed = KvPositions(submit.PromptLength, submit.MaxTokens, options.MaxPositions);

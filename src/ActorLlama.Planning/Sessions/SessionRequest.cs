@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Planning.Batching;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Sessions;
@@ -22,11 +23,8 @@ public sealed record SessionRequest(
     {
         if (PromptTokens.Length == 0)
             return "Prompt: it is empty; it must hold at least one token.";
-        if (PromptTokens.Length >= MaxPositions)
-            return $"Prompt: {PromptTokens.Length} tokens do not fit the context of {MaxPositions} tokens, which must have room for one more. "
-                + "Shorten the prompt.";
-        if (MaxTokens < 1)
-            return $"Generation: the most tokens to generate is {MaxTokens}; it must be at least 1.";
+        if (AdmissionRules.LengthFault(PromptTokens.Length, MaxTokens, MaxPositions) is { } fault)
+            return fault;
         return generatedSoFar > MaxTokens
             ? $"Generation: {generatedSoFar} tokens exist already, more than the {MaxTokens} asked for. Open with the same limits as before."
             : null;

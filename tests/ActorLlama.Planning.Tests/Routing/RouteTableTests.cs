@@ -1,5 +1,4 @@
 using ActorLlama.Planning.Routing;
-using ActorLlama.Protocol;
 using static ActorLlama.Planning.Tests.Routing.Loaded;
 
 namespace ActorLlama.Planning.Tests.Routing;

@@ -12,7 +12,11 @@ public sealed class SessionPropertyTests
     {
         var world = new SessionWorld(seed.Get, new()
         {
-            FailAfterMs = 1_000_000, MaxSubmits = 1_000_000, MaxFailures = 1_000_000, WindowTokens = 1 + (seed.Get % 7), StallMs = 1500,
+            FailAfterMs = 1_000_000,
+            MaxSubmits = 1_000_000,
+            MaxFailures = 1_000_000,
+            WindowTokens = 1 + (seed.Get % 7),
+            StallMs = 1500,
         })
         {
             Noise = 0.02 * (seed.Get % 10),

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using ActorLlama.Planning.Sessions;
-using ActorLlama.Planning.Tests.Batching;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Tests.Sessions;
