@@ -274,6 +274,21 @@ public sealed class SupervisorChangeTests
     }
 
     [Fact]
+    public void A_member_that_is_heard_late_keeps_what_it_holds_when_nothing_else_fits()
+    {
+        var cluster = SimulatedCluster.Ready(plan: SmallRoom, memoryBytes: 3_500);
+        var before = cluster.State.Plan;
+        var late = HolderOf(cluster, p => p.Shards[0].Device.Node);
+        cluster.FailOver();
+        foreach (var node in cluster.Alive.Values.Where(n => n != late).ToArray()) cluster.Offer(node);
+        cluster.Tick(cluster.Options.FormationTimeoutMs);
+        Assert.Equal(ClusterState.Degraded, cluster.State.State);
+        cluster.Offer(late);
+        Assert.Equal(ClusterState.Ready, cluster.State.State);
+        PlanAssert.SamePlaces(before, cluster.State.Plan);
+    }
+
+    [Fact]
     public void A_member_with_a_later_plan_makes_the_supervisor_go_beyond_it()
     {
         var cluster = SimulatedCluster.Ready();
