@@ -24,8 +24,12 @@ public static class MessageCodec
             throw new MessageFormatException($"Serialization: no message has the manifest \"{manifest}\".");
         try
         {
-            return MessagePackSerializer.Deserialize(type, bytes, s_options) as IClusterMessage
+            var reader = new MessagePackReader(bytes);
+            var message = MessagePackSerializer.Deserialize(type, ref reader, s_options) as IClusterMessage
                 ?? throw new MessageFormatException($"Serialization: {bytes.Length} bytes hold nil, not a {type.Name}.");
+            return reader.End
+                ? message
+                : throw new MessageFormatException($"Serialization: a {type.Name} ends at byte {reader.Consumed} of {bytes.Length}.");
         }
         catch (MessagePackSerializationException e)
         {

@@ -25,8 +25,8 @@ internal sealed class Lane : IAsyncDisposable
         _system = system;
         _node = new LaneNode(options.Validated(), identity, time, Logging.GetLogger(system, typeof(Lane)));
         var extended = (ExtendedActorSystem)system;
-        _node.Watcher = extended.SystemActorOf(LaneWatcherActor.Props(_node.Targets), "lane-watcher");
-        _reaper = extended.SystemActorOf(PayloadReaper.Props(identity.Self, _node.Counters), "payload-reaper");
+        _node.Watcher = extended.SystemActorOf(LaneWatcherActor.Props(_node.Targets));
+        _reaper = extended.SystemActorOf(PayloadReaper.Props(identity.Self, _node.Counters));
     }
 
     public NodeId Self => _node.Identity.Self;

@@ -52,12 +52,12 @@ public sealed record LaneOptions
     /// <summary>Until a message to a peer that does not answer fails, and how long a peer with a newer plan is asked again.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>A peer silent for that long is lost.</summary>
-    public TimeSpan HeartbeatDeadline { get; init; } = TimeSpan.FromSeconds(3);
+    public TimeSpan HeartbeatDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Keep a connection to every node of the plan, so that its end is noticed also when nothing is sent to it.</summary>
     public bool KeepConnected { get; init; } = true;

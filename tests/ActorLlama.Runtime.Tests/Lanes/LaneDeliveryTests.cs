@@ -74,7 +74,7 @@ public sealed class LaneDeliveryTests : LaneTestBase
     [Fact]
     public async Task Credit_of_messages_without_payload_comes_back_by_itself()
     {
-        var (a, b) = await StartPairAsync(Quick with { RequestWindowMessages = 4 });
+        var (a, b) = await StartPairAsync(OnDemand with { RequestWindowMessages = 4 });
         var probe = ProbeB();
         var target = b.Register(probe.Ref);
         for (var i = 0; i < 500; i++) a.Send(target, LaneClass.Request, Run(i), null, null, TestActor);

@@ -20,12 +20,20 @@ public abstract class LaneTestBase() : Akka.TestKit.Xunit2.TestKit(Config), IAsy
     private protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private protected static readonly NodeProtocol.ModelIdentity Model = new(ProtocolVersion.Current, "digest-a", "print-a");
     private readonly List<Lane> _lanes = [];
+    private readonly Dictionary<Lane, LaneEndpoint> _endpoints = [];
     private readonly long _payloadsBefore = Payload.Live;
     private ActorSystem? _systemB;
 
     private protected ActorSystem SystemB => _systemB ??= ActorSystem.Create("b", Config);
 
-    private protected static LaneOptions Quick { get; } = new() { KeepConnected = false, ConnectTimeout = TimeSpan.FromSeconds(2) };
+    /// <summary>Connects on demand; no time is short, so that a busy machine fails no test.</summary>
+    private protected static LaneOptions OnDemand { get; } = new()
+    {
+        KeepConnected = false,
+        ConnectTimeout = Patience,
+        HandshakeTimeout = Patience,
+        HeartbeatDeadline = Patience,
+    };
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -42,17 +50,20 @@ public abstract class LaneTestBase() : Akka.TestKit.Xunit2.TestKit(Config), IAsy
     {
         var lane = new Lane(system, options, new LaneIdentity(NodeNamed(name, uid), model ?? Model), TimeProvider.System);
         _lanes.Add(lane);
-        return (lane, new NodeProtocol.NodeAddress(lane.Self, name, await lane.StartAsync()));
+        _endpoints[lane] = await lane.StartAsync();
+        return (lane, new NodeProtocol.NodeAddress(lane.Self, name, _endpoints[lane]));
     }
 
     private protected async Task<(Lane A, Lane B)> StartPairAsync(LaneOptions? optionsA = null, LaneOptions? optionsB = null)
     {
-        var (a, addressA) = await StartAsync(Sys, "a", optionsA ?? Quick);
-        var (b, addressB) = await StartAsync(SystemB, "b", optionsB ?? optionsA ?? Quick);
+        var (a, addressA) = await StartAsync(Sys, "a", optionsA ?? OnDemand);
+        var (b, addressB) = await StartAsync(SystemB, "b", optionsB ?? optionsA ?? OnDemand);
         a.SetPeers(1, [addressA, addressB]);
         b.SetPeers(1, [addressA, addressB]);
         return (a, b);
     }
+
+    private protected LaneEndpoint EndpointOf(Lane lane) => _endpoints[lane];
 
     private protected TestProbe ProbeB() => CreateTestProbe(SystemB);
 
@@ -65,7 +76,7 @@ public abstract class LaneTestBase() : Akka.TestKit.Xunit2.TestKit(Config), IAsy
     private protected static BytesPayload Bytes(int count, int seed = 0)
     {
         var payload = BytesPayload.Rent(count);
-        for (var i = 0; i < count; i++) payload.Memory.Span[i] = (byte)((i * 31) + seed + (i >> 8));
+        new Random(seed).NextBytes(payload.Memory.Span);
         return payload;
     }
 

@@ -49,7 +49,11 @@ internal sealed class InboundConnection : LaneConnection
             _state.Close();
             foreach (var assembly in _assembling) assembly?.Payload?.Dispose();
             Dispose();
-            _peer?.Ended(this, EndReason);
+            if (_peer is { } peer)
+            {
+                peer.Ended(this, EndReason);
+                Lane.Forget(peer);
+            }
         }
     }
 

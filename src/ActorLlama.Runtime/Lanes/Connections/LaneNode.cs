@@ -54,6 +54,12 @@ internal sealed class LaneNode(LaneOptions options, LaneIdentity identity, TimeP
 
     public LanePeer PeerOf(NodeId node) => Peers.GetOrAdd(node, static (id, lane) => new LanePeer(lane, id), this);
 
+    /// <summary>Keeps no record of a peer that no plan names and that has left: anybody can make up names.</summary>
+    public void Forget(LanePeer peer)
+    {
+        if (peer.Connections == 0 && !Plan.Peers.ContainsKey(peer.Node)) Peers.TryRemove(new(peer.Node, peer));
+    }
+
     public void Subscribe(IActorRef actor) => ImmutableInterlocked.Update(ref _subscribers, static (set, a) => set.Add(a), actor);
 
     public void Unsubscribe(IActorRef actor) => ImmutableInterlocked.Update(ref _subscribers, static (set, a) => set.Remove(a), actor);

@@ -140,7 +140,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
             _welcome = await Handshake.ReadAsync(reader, cancel).ConfigureAwait(false) switch
             {
                 LaneProtocol.Welcome { Windows: { IsDefault: false, Length: LaneClasses.Count } } welcome
-                    when welcome.Windows.All(w => w is { Messages: >= 0, Bytes: >= 0 }) => welcome,
+                    when welcome is { MaxFrameBytes: >= 1024, MaxMessageBytes: >= 0 } && welcome.Windows.All(w => w is { Messages: >= 0, Bytes: >= 0 }) => welcome,
                 LaneProtocol.Refused refused => throw new LaneRefusedException(refused.Reason, refused.Message),
                 var other => throw new LaneFormatException($"Lane: a {other.GetType().Name} came as the answer to a hello."),
             };
@@ -164,7 +164,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
                 _buffer.Begin(FrameKind.Ping, LaneClass.Control);
                 _buffer.End();
             }
-            while (_buffer.Length < FlushBytes && Queue.TryTake(Lane.Options.ChunkBytes, out var piece))
+            while (_buffer.Length < FlushBytes && Queue.TryTake(Math.Min(Lane.Options.ChunkBytes, _welcome.MaxFrameBytes), out var piece))
             {
                 if (piece.IsHeader) WriteHeader(piece);
                 else await WriteChunkAsync(stream, piece).ConfigureAwait(false);
