@@ -12,7 +12,14 @@ public static class Backends
     public static IBackend Create(string kind, LlamaConfig config, ActivationType activations = ActivationType.Float32) => kind switch
     {
         Cpu => new CpuBackend(0, threads: 2, activations, config),
-        Torch => new TorchBackend(config, "cpu", activations),
+        Torch => NewTorch(config, activations),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such backend"),
     };
+
+    private static TorchBackend NewTorch(LlamaConfig config, ActivationType activations)
+    {
+        // Tests run beside each other: threads of libtorch would wait for cores that others use.
+        TorchDevices.LimitThreads(1);
+        return new TorchBackend(config, "cpu", activations);
+    }
 }
