@@ -18,6 +18,7 @@ public static unsafe class GatedFfn
     {
         if (groups.Length == 0) return;
         int width = groups[0].Gate.Inputs, hidden = groups[0].Gate.Outputs;
+        var work = groups.Sum(g => (long)g.Rows) * width * hidden;
         var hiddenPanels = groups[0].Gate.Panels;
         var hiddenStrip = Product.StripPanels((long)hiddenPanels * groups.Length, team.Threads);
         var hiddenUnits = Product.UnitsOf(hiddenPanels, hiddenStrip);
@@ -33,7 +34,7 @@ public static unsafe class GatedFfn
             new Product(g.Up, rows, width, g.Rows, ofUp, hidden, round).RunPanels(first, end, team.Scratch(thread));
             var (start, count) = (first * WeightPanels.Width, Math.Min(end * WeightPanels.Width, hidden) - first * WeightPanels.Width);
             for (var r = 0L; r < g.Rows; r++) SiluTimes(ofGate + r * hidden + start, ofUp + r * hidden + start, count, round);
-        });
+        }, 2 * work);
 
         var panels = groups[0].Down.Panels;
         var strip = Product.StripPanels((long)panels * groups.Length, team.Threads);
@@ -44,7 +45,7 @@ public static unsafe class GatedFfn
             var first = unit % units * strip;
             new Product(g.Down, gate + (long)g.FirstRow * hidden, hidden, g.Rows, y + (long)g.FirstRow * g.Down.Outputs, g.Down.Outputs, round)
                 .RunPanels(first, Math.Min(panels, first + strip), team.Scratch(thread));
-        });
+        }, work);
     }
 
     /// <summary>gate = silu(gate) · up.</summary>

@@ -17,6 +17,9 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     public WeightPanels Weights { get; } = weights;
     public int Rows { get; } = rows;
 
+    /// <summary>Multiply-adds.</summary>
+    internal long Work => (long)Rows * Weights.Inputs * Weights.Outputs;
+
     /// <summary>Runs several products, splitting outputs over the team.</summary>
     public static void Run(ThreadTeam team, params Product[] products)
     {
@@ -27,7 +30,7 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             var i = 0;
             for (; unit >= UnitsOf(products[i].Weights.Panels, strip); i++) unit -= UnitsOf(products[i].Weights.Panels, strip);
             products[i].RunPanels(unit * strip, Math.Min(products[i].Weights.Panels, (unit + 1) * strip), team.Scratch(thread));
-        });
+        }, products.Sum(p => p.Work));
     }
 
     /// <summary>Panels of one unit of work: wide enough to stream, narrow enough that every thread gets several.</summary>

@@ -8,7 +8,7 @@ namespace ActorLlama.Kernels;
 /// </summary>
 public sealed unsafe class NativePool : IDisposable
 {
-    private const long MostIdleBytes = 512L << 20;
+    private const long MostIdleBytes = 256L << 20;
 
     // A lock, because a payload that is never opened is given back by another thread than the device's.
     private readonly Lock _gate = new();
@@ -64,10 +64,10 @@ public sealed unsafe class NativePool : IDisposable
         }
     }
 
-    /// <summary>Eight sizes between two powers of two, with room for a vector load past the end.</summary>
+    /// <summary>Eight sizes between two powers of two.</summary>
     private static long SizeOf(long bytes)
     {
-        var wanted = Math.Max(bytes + 64, 1024);
+        var wanted = Math.Max(bytes, 1024);
         var step = (1L << System.Numerics.BitOperations.Log2((ulong)wanted)) / 8;
         return (wanted + step - 1) / step * step;
     }

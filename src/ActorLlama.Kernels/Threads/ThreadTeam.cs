@@ -10,7 +10,10 @@ namespace ActorLlama.Kernels;
 /// </summary>
 public sealed unsafe class ThreadTeam : IDisposable
 {
-    private const int SpinsBeforeParking = 4000, SpinsBeforeYielding = 20000;
+    private const int SpinsBeforeParking = 400, SpinsBeforeYielding = 400;
+
+    // Waking the others costs some microseconds; this many multiply-adds take about as long.
+    private const long WorkWorthSharing = 1 << 16;
 
     private readonly Thread[] _workers;
     private readonly byte* _scratch;
@@ -52,11 +55,12 @@ public sealed unsafe class ThreadTeam : IDisposable
     /// <summary>
     /// Runs <paramref name="body"/>(unit, thread) for each unit below <paramref name="units"/> and returns when all are done. The thread
     /// number, below <see cref="Threads"/>, picks scratch memory. The first exception of a unit is thrown again here.
+    /// <paramref name="work"/> is the job's multiply-adds, roughly: a small job stays with the caller.
     /// </summary>
-    public void For(int units, Action<int, int> body)
+    public void For(int units, Action<int, int> body, long work = long.MaxValue)
     {
         ObjectDisposedException.ThrowIf(_closed, this);
-        if (Threads == 1 || units <= 1)
+        if (Threads == 1 || units <= 1 || work < WorkWorthSharing)
         {
             for (var unit = 0; unit < units; unit++) body(unit, 0);
             return;

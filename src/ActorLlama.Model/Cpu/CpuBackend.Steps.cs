@@ -46,50 +46,6 @@ public sealed unsafe partial class CpuBackend
         return new Qkv(yq, yk, yv);
     }
 
-    public Qkv Position(Qkv qkv, int layer, RowBatch rows)
-    {
-        var (fromQ, fromK) = (Of(qkv.Q), Of(qkv.K));
-        Require("Position", "the number of rows", fromQ.Rows, rows.Rows);
-        CpuActivation q = New(fromQ.Rows, fromQ.Width), k = New(fromK.Rows, fromK.Width);
-        var usesRope = _config.UsesRope[layer];
-        if (usesRope) _rotary.Prepare(rows.Positions.AsSpan());
-        ForRows(rows.Rows, q.Width, (first, end) =>
-        {
-            for (var row = first; row < end; row++)
-            {
-                if (usesRope)
-                {
-                    RotateHeads(fromQ.Row(row), q.Row(row), _config.QueryHeads, rows.Positions[row]);
-                    RotateHeads(fromK.Row(row), k.Row(row), _config.KvHeads, rows.Positions[row]);
-                    continue;
-                }
-                if (_config.TemperatureTuning)
-                    RowMath.Scale(fromQ.Row(row), AttentionTemperature.At(_config, rows.Positions[row]), q.Width, q.Row(row), _round);
-                else Copy(fromQ.Row(row), q.Row(row), q.Width);
-                Copy(fromK.Row(row), k.Row(row), k.Width);
-            }
-        });
-        return new Qkv(q, k, qkv.V);
-    }
-
-    public Activation Attend(Qkv qkv, int layer, RowBatch rows)
-    {
-        CpuActivation q = Of(qkv.Q), k = Of(qkv.K), v = Of(qkv.V);
-        Require("Attend", "the number of rows", q.Rows, rows.Rows);
-        Require("Attend", "the width of q", q.Width, _config.QueryHeads * _config.HeadDim);
-        var places = Store(k, v, layer, rows);
-        var y = New(q.Rows, q.Width);
-        var (kvHeads, queries) = (_config.KvHeads, _config.QueryHeads / _config.KvHeads);
-        _team.For(rows.Rows * kvHeads, (unit, thread) =>
-        {
-            var (row, head) = (unit / kvHeads, unit % kvHeads);
-            var position = rows.Positions[row];
-            var at = head * queries * _config.HeadDim;
-            BlockAttention.Run(_kvLayout, head, q.Row(row) + at, queries, places[row].FirstKey(layer, position), position, places[row].Blocks(layer), y.Row(row) + at, _round, _team.Scratch(thread));
-        });
-        return y;
-    }
-
     public Routing Route(Activation x, Weight router, int expertsPerToken)
     {
         var w = PanelsFor("Route", router, x.Width);
@@ -220,39 +176,6 @@ public sealed unsafe partial class CpuBackend
         {
             for (var row = first; row < end; row++) RowMath.RmsNorm(x.Row(row), gains.Values, x.Width, _eps, y + (long)row * x.Width, _round);
         });
-    }
-
-    private void RotateHeads(float* from, float* to, int heads, int position)
-    {
-        var dim = _config.HeadDim;
-        for (var head = 0; head < heads; head++, from += dim, to += dim)
-        {
-            RowMath.Rotate(from, _rotary.At(position), to, _round);
-            if (_config.QkNorm) RowMath.UnitNorm(to, dim, _eps, to, _round);
-        }
-    }
-
-    /// <summary>Writes the rows' keys and values. Returns the cache of each row.</summary>
-    private CpuKvCache[] Store(CpuActivation k, CpuActivation v, int layer, RowBatch rows)
-    {
-        var places = new CpuKvCache[rows.Rows];
-        var row = 0;
-        foreach (var sequence in rows.Sequences)
-        {
-            var cache = sequence.Cache as CpuKvCache ?? throw new ArgumentException($"Attend: a cache of type {sequence.Cache.GetType().Name} was given; make it with this backend's NewCache.");
-            if (sequence.Count > 0 && Array.IndexOf(places, cache, 0, row) >= 0) throw new ArgumentException("Attend: one cache appears twice in a batch. Send its rows as one range.");
-            cache.Begin(layer, sequence.Start, sequence.Count);
-            for (var i = 0; i < sequence.Count; i++) places[row++] = cache;
-        }
-        ForRows(rows.Rows, k.Width, (first, end) =>
-        {
-            for (var r = first; r < end; r++)
-            {
-                var position = rows.Positions[r];
-                _kvLayout.Write(places[r].Blocks(layer)[position / KvCache.BlockPositions], position % KvCache.BlockPositions, k.Row(r), v.Row(r));
-            }
-        });
-        return places;
     }
 
     private CpuActivation RunFfn(FfnGroup[] groups, CpuActivation x)

@@ -6,7 +6,7 @@ namespace ActorLlama.Model;
 /// <summary>
 /// The primitives on a CPU, by our own kernels. The bits of a row depend on its inputs and the weights alone: not on the batch, the
 /// threads, the instruction set, or how a prompt was cut. This file: life, in and out; <c>CpuBackend.Loading.cs</c>: weights;
-/// <c>CpuBackend.Steps.cs</c>: the primitives.
+/// <c>CpuBackend.Attention.cs</c> and <c>CpuBackend.Steps.cs</c>: the primitives.
 /// </summary>
 public sealed unsafe partial class CpuBackend : IBackend
 {
