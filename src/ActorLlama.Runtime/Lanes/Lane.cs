@@ -25,7 +25,7 @@ internal sealed class Lane : IAsyncDisposable
         _system = system;
         _node = new LaneNode(options.Validated(), identity, time, Logging.GetLogger(system, typeof(Lane)));
         var extended = (ExtendedActorSystem)system;
-        _node.Watcher = extended.SystemActorOf(LaneWatcherActor.Props(_node.Targets));
+        _node.Watcher = extended.SystemActorOf(LaneWatcherActor.Props(_node));
         _reaper = extended.SystemActorOf(PayloadReaper.Props(identity.Self, _node.Counters));
     }
 
@@ -101,7 +101,7 @@ internal sealed class Lane : IAsyncDisposable
     /// <see cref="BytesPayload"/>. A request with a reply address on this node reserves room for its one response, which is sent with
     /// <see cref="LaneClass.Response"/> to the envelope's reply address.
     /// </summary>
-    public void Send(LaneTarget to, LaneClass laneClass, ILaneMessage message, Payload? payload, LaneTarget? replyTo, IActorRef sender)
+    public void Send(LaneTarget to, LaneClass laneClass, ILaneMessage message, Payload? payload, LaneTarget? replyTo, IActorRef? sender)
     {
         if (IsLocal(to))
         {
@@ -143,7 +143,7 @@ internal sealed class Lane : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private void Deliver(LaneTarget to, ILaneMessage message, Payload? payload, LaneTarget? replyTo, IActorRef sender)
+    private void Deliver(LaneTarget to, ILaneMessage message, Payload? payload, LaneTarget? replyTo, IActorRef? sender)
     {
         if (_node.Targets.Find(to.Path, to.Uid) is { } target)
         {
@@ -152,7 +152,7 @@ internal sealed class Lane : IAsyncDisposable
         }
         payload?.Dispose();
         _node.Counters.Failed();
-        sender.Tell(new LaneFailed(to with { Request = 0 }, message, LaneFailure.Gone), ActorRefs.NoSender);
+        sender?.Tell(new LaneFailed(to with { Request = 0 }, message, LaneFailure.Gone), ActorRefs.NoSender);
     }
 
     private async Task AcceptAsync(Socket listener)

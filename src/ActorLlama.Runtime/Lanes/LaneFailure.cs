@@ -29,4 +29,7 @@ internal enum LaneFailure : byte
 
     /// <summary>This node's lane has ended.</summary>
     Stopped = 8,
+
+    /// <summary>No response within <see cref="LaneOptions.ResponseDeadline"/>.</summary>
+    Unanswered = 9,
 }

@@ -59,6 +59,9 @@ public sealed record LaneOptions
     /// <summary>A peer silent for that long is lost.</summary>
     public TimeSpan HeartbeatDeadline { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>A request not answered so long after it was sent has failed, and its reserved room is free again.</summary>
+    public TimeSpan ResponseDeadline { get; init; } = TimeSpan.FromSeconds(120);
+
     /// <summary>Keep a connection to every node of the plan, so that its end is noticed also when nothing is sent to it.</summary>
     public bool KeepConnected { get; init; } = true;
 
@@ -108,6 +111,7 @@ public sealed record LaneOptions
             (nameof(HandshakeTimeout), HandshakeTimeout),
             (nameof(HeartbeatInterval), HeartbeatInterval),
             (nameof(HeartbeatDeadline), HeartbeatDeadline),
+            (nameof(ResponseDeadline), ResponseDeadline),
         ];
         foreach (var (name, value) in times)
             if (value <= TimeSpan.Zero) yield return $"Lane: {name} is {value}, not above zero. Raise it.";

@@ -135,6 +135,31 @@ public sealed class LaneFailureTests : LaneTestBase
     }
 
     [Fact]
+    public async Task The_end_of_an_actor_fails_the_requests_it_had_taken()
+    {
+        var (a, b) = await StartPairAsync();
+        var (expert, router) = (ProbeB(), CreateTestProbe());
+        var target = b.Register(expert.Ref);
+        a.Send(target, LaneClass.Request, Run(1), Bytes(10), a.Register(router.Ref), router.Ref);
+        (await ReceiveAsync<LaneEnvelope>(expert)).Payload!.Dispose();
+        await UntilAsync(() => a.Statistics.CreditsOutstanding == 0, "credit does not come back", a, b);
+        SystemB.Stop(expert.Ref);
+        var failed = await ReceiveAsync<LaneFailed>(router);
+        Assert.Equal((target, LaneFailure.Gone), (failed.To, failed.Reason));
+        Assert.Equal(0, a.Statistics.UnansweredRequests);
+    }
+
+    [Fact]
+    public async Task A_request_that_is_never_answered_fails_in_the_end()
+    {
+        var (a, b) = await StartPairAsync(OnDemand with { ResponseDeadline = TimeSpan.FromMilliseconds(200) });
+        var (expert, router) = (ProbeB(), CreateTestProbe());
+        a.Send(b.Register(expert.Ref), LaneClass.Request, Run(1), null, a.Register(router.Ref), router.Ref);
+        Assert.Equal(LaneFailure.Unanswered, (await ReceiveAsync<LaneFailed>(router)).Reason);
+        Assert.Equal(0, a.Statistics.UnansweredRequests);
+    }
+
+    [Fact]
     public async Task A_message_above_the_peers_limits_comes_back()
     {
         var (a, b) = await StartPairAsync(OnDemand, OnDemand with { MaxMessageBytes = 2000, MaxFrameBytes = 16 << 10, ChunkBytes = 16 << 10 });

@@ -11,7 +11,7 @@ public sealed class SendQueueTests
     private static readonly ImmutableArray<LaneProtocol.Window> s_windows = [new(100, 1000), new(0, 0), new(2, 1000), new(2, 1000)];
     private static readonly LaneTarget s_one = new(new NodeId("b", 1), "/user/one", 1);
     private static readonly LaneTarget s_two = new(new NodeId("b", 1), "/user/two", 2);
-    private readonly SendQueue _queue = new(new LaneOptions { MaxQueuedMessages = 5, MaxQueuedBytes = 4000, MaxUnansweredRequests = 3 }, LaneSocket.Main);
+    private readonly SendQueue _queue = new(new LaneOptions { MaxQueuedMessages = 5, MaxQueuedBytes = 4000, MaxUnansweredRequests = 3 }, LaneSocket.Main, TimeProvider.System);
     private long _ids;
 
     [Fact]
@@ -30,9 +30,9 @@ public sealed class SendQueueTests
         for (var i = 0; i < 3; i++) Put(s_one, LaneClass.Request);
         Put(s_two, LaneClass.Request);
         Assert.Equal([1, 4, 2], Ids(TakeAll()));
-        Assert.True(_queue.ReturnCredit(2));
-        Assert.False(_queue.ReturnCredit(2));
-        Assert.False(_queue.ReturnCredit(3));
+        Assert.True(Credit(2));
+        Assert.False(Credit(2));
+        Assert.False(Credit(3));
         Assert.Equal([3], Ids(TakeAll()));
     }
 
@@ -43,7 +43,7 @@ public sealed class SendQueueTests
         Put(s_one, LaneClass.Request, 3000);
         Put(s_one, LaneClass.Request, 1);
         Assert.Equal([1], Ids(TakeAll()).Distinct());
-        _queue.ReturnCredit(1);
+        Credit(1);
         Assert.Equal([2], Ids(TakeAll()).Distinct());
     }
 
@@ -81,8 +81,8 @@ public sealed class SendQueueTests
         Assert.Equal([1, 2], Ids(TakeAll()));
         Assert.True(_queue.Answer(1));
         Assert.False(_queue.Answer(1));
-        Assert.True(_queue.ReturnCredit(1));
-        Assert.True(_queue.ReturnCredit(2));
+        Assert.True(Credit(1));
+        Assert.True(Credit(2));
         Assert.Equal([3, 4], Ids(TakeAll()));
         Assert.True(_queue.TryReturn(3, out var item));
         Assert.Equal(3, item!.Id);
@@ -94,6 +94,23 @@ public sealed class SendQueueTests
     }
 
     [Fact]
+    public void The_end_of_an_actor_fails_what_it_took_at_once_and_the_rest_as_its_credit_comes_back()
+    {
+        _queue.Open(s_windows);
+        Put(s_one, LaneClass.Request, replyTo: s_two);
+        Put(s_one, LaneClass.Request, replyTo: s_two);
+        Put(s_two, LaneClass.Request, replyTo: s_one);
+        Assert.Equal(3, TakeAll().Count);
+        Assert.True(Credit(1));
+        Assert.True(Credit(3));
+        Assert.Equal([1], _queue.EndTarget(s_one.Path, s_one.Uid).Select(i => i.Id));
+        Assert.False(_queue.Answer(1));
+        Assert.True(_queue.TryReturnCredit(2, out var failed));
+        Assert.Equal(2, failed!.Id);
+        Assert.Equal([3], _queue.Drain().Select(i => i.Id));
+    }
+
+    [Fact]
     public void Draining_returns_all_that_is_unsent_unconfirmed_or_unanswered()
     {
         _queue.Open(s_windows);
@@ -102,7 +119,7 @@ public sealed class SendQueueTests
         Put(s_one with { Request = 7 }, LaneClass.Response, 500);
         while (_queue.Counts.Queued > 0) Assert.True(_queue.TryTake(100, out _));
         Put(s_one with { Request = 8 }, LaneClass.Response, 500);
-        _queue.ReturnCredit(1);
+        Credit(1);
         var left = _queue.Drain();
         Assert.Equal([1, 2, 3, 4], left.Select(i => i.Id).Order());
         left.ForEach(i => i.Payload?.Dispose());
@@ -129,6 +146,13 @@ public sealed class SendQueueTests
     }
 
     private static IEnumerable<long> Ids(IEnumerable<(long Id, bool, int)> taken) => taken.Select(t => t.Id);
+
+    private bool Credit(long id)
+    {
+        var isKnown = _queue.TryReturnCredit(id, out var failed);
+        Assert.Null(failed);
+        return isKnown;
+    }
 
     private void DisposeAll() => _queue.Drain().ForEach(i => i.Payload?.Dispose());
 }

@@ -57,6 +57,8 @@ internal sealed class InboundConnection : LaneConnection
         }
     }
 
+    public void TargetEnded(string path, long uid) => _state.TargetEnded(path, uid);
+
     public override string ToString() => $"from {_peer?.Node.ToString() ?? _remote} ({_socket})";
 
     private async Task<bool> ShakeAsync()

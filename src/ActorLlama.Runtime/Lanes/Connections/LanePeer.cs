@@ -74,6 +74,9 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
         if (Current().Outbound.Contains(connection)) Up();
     }
 
+    /// <summary>An actor of this node has ended: requesters of the peer wait in vain.</summary>
+    public void TargetEnded(string path, long uid) => Current().Inbound[(int)LaneSocket.Main]?.TargetEnded(path, uid);
+
     /// <summary>A connection ended: so does its association.</summary>
     public void Ended(LaneConnection connection, string reason)
     {

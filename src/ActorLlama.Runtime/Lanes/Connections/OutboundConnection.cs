@@ -18,7 +18,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
     private LaneProtocol.Welcome _welcome = new(0, [], 0, 0);
     private int _isPingDue;
 
-    public SendQueue Queue { get; } = new(lane.Options, socket);
+    public SendQueue Queue { get; } = new(lane.Options, socket, lane.Time);
 
     public async Task RunAsync()
     {
@@ -57,6 +57,8 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
     {
         base.Tick(wasAsleep);
         Interlocked.Exchange(ref _isPingDue, 1);
+        foreach (var item in Queue.Expire())
+            FailTaken(item, LaneFailure.Unanswered, $"Lane: \"{peer.Node}\" did not answer within {Lane.Options.ResponseDeadline}.");
         Wake();
     }
 
@@ -67,6 +69,13 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
     }
 
     public override string ToString() => $"to {peer.Node} ({socket})";
+
+    /// <summary>A message whose payload may still be with the write loop, which disposes it.</summary>
+    private void FailTaken(Outgoing item, LaneFailure failure, string detail)
+    {
+        Lane.Counters.Failed();
+        item.Tell(failure, detail);
+    }
 
     private void Fail(Outgoing item, LaneFailure failure, string detail)
     {
@@ -235,6 +244,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
             {
                 case FrameKind.Credit: ReturnCredit(body.Span); break;
                 case FrameKind.Undeliverable: Undeliverable(body.Span); break;
+                case FrameKind.TargetEnded: TargetEnded(body.Span); break;
                 case FrameKind.Pong when frame.Length == 0: break;
                 default: throw new LaneFormatException($"Lane: a frame of kind {frame.Kind} and {frame.Length} bytes came back to its sender.");
             }
@@ -247,10 +257,22 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
         for (; !ids.IsEmpty; ids = ids[8..])
         {
             var id = BinaryPrimitives.ReadInt64LittleEndian(ids);
-            if (!Queue.ReturnCredit(id)) throw new LaneFormatException($"Lane: credit came back for message {id}, which is not on its way.");
+            if (!Queue.TryReturnCredit(id, out var failed))
+                throw new LaneFormatException($"Lane: credit came back for message {id}, which is not on its way.");
+            if (failed is not null) FailTaken(failed, LaneFailure.Gone, EndedText(failed));
         }
         Wake();
     }
+
+    private void TargetEnded(ReadOnlySpan<byte> body)
+    {
+        if (body.Length < 8) throw new LaneFormatException($"Lane: a frame of {body.Length} bytes names no target.");
+        var path = System.Text.Encoding.UTF8.GetString(body[8..]);
+        foreach (var item in Queue.EndTarget(path, BinaryPrimitives.ReadInt64LittleEndian(body))) FailTaken(item, LaneFailure.Gone, EndedText(item));
+        Wake();
+    }
+
+    private string EndedText(Outgoing item) => $"Lane: \"{item.To.Path}\" on \"{peer.Node}\" ended before it answered.";
 
     private void Undeliverable(ReadOnlySpan<byte> body)
     {
@@ -258,7 +280,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
             throw new LaneFormatException($"Lane: an undeliverable frame of {body.Length} bytes is none.");
         var id = BinaryPrimitives.ReadInt64LittleEndian(body);
         if (!Queue.TryReturn(id, out var item)) throw new LaneFormatException($"Lane: message {id} came back, which is not on its way.");
-        if (item is not null) Fail(item, (LaneFailure)body[8], $"Lane: no actor \"{item.To.Path}\" took it on \"{peer.Node}\".");
+        if (item is not null) FailTaken(item, (LaneFailure)body[8], $"Lane: no actor \"{item.To.Path}\" took it on \"{peer.Node}\".");
         Wake();
     }
 }

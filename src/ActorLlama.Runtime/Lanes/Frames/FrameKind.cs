@@ -19,4 +19,7 @@ internal enum FrameKind : byte
     Undeliverable = 5,
     Ping = 6,
     Pong = 7,
+
+    /// <summary>Back to the sender: path and uid of an actor that has ended. What it took and did not answer will not be answered.</summary>
+    TargetEnded = 8,
 }

@@ -3,14 +3,14 @@ using Akka.Actor;
 namespace ActorLlama.Runtime.Lanes;
 
 /// <summary>
-/// Watches the lane's targets and unregisters those that end; asks them, by an <see cref="Identify"/> in their mailbox, how far they are.
+/// Watches the lane's targets, unregisters those that end and has the peers told; asks them, by an <see cref="Identify"/> in their mailbox, how far they are.
 /// One state. Never waits, never computes.
 /// </summary>
-internal sealed class LaneWatcherActor(LaneTargets targets) : UntypedActor
+internal sealed class LaneWatcherActor(LaneNode lane) : UntypedActor
 {
     private readonly Dictionary<long, LaneTargets.Registered> _asked = [];
 
-    public static Props Props(LaneTargets targets) => Akka.Actor.Props.Create(() => new LaneWatcherActor(targets));
+    public static Props Props(LaneNode lane) => Akka.Actor.Props.Create(() => new LaneWatcherActor(lane));
 
     internal sealed record Watch(IActorRef Actor) : INoSerializationVerificationNeeded;
 
@@ -42,11 +42,13 @@ internal sealed class LaneWatcherActor(LaneTargets targets) : UntypedActor
 
     private void Ended(IActorRef actor)
     {
-        targets.Remove(actor.Path.ToStringWithoutAddress(), actor.Path.Uid);
+        var path = actor.Path.ToStringWithoutAddress();
+        lane.Targets.Remove(path, actor.Path.Uid);
         foreach (var target in _asked.Values.Where(t => t.Actor.Equals(actor)).ToArray())
         {
             _asked.Remove(target.Number);
             target.Processed(isAlive: false);
         }
+        foreach (var peer in lane.Peers.Values) peer.TargetEnded(path, actor.Path.Uid);
     }
 }

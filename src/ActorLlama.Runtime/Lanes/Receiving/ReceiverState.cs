@@ -17,6 +17,7 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
     private readonly Dictionary<(LaneTargets.Registered, LaneClass), CreditUse> _uses = [];
     private readonly Queue<long> _credits = new();
     private readonly Queue<(long Id, LaneFailure Reason)> _undelivered = new();
+    private readonly Queue<(string Path, long Uid)> _ended = new();
     private bool _isPongDue;
     private bool _isClosed;
 
@@ -65,6 +66,17 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
         signal();
     }
 
+    /// <summary>Beyond the bound nothing is told; the requests' deadline remains.</summary>
+    public void TargetEnded(string path, long uid)
+    {
+        lock (_gate)
+        {
+            if (_isClosed || _ended.Count >= MaxUndelivered) return;
+            _ended.Enqueue((path, uid));
+        }
+        signal();
+    }
+
     public void Pong()
     {
         lock (_gate) _isPongDue = true;
@@ -78,6 +90,7 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
             _isClosed = true;
             _credits.Clear();
             _undelivered.Clear();
+            _ended.Clear();
         }
     }
 
@@ -87,7 +100,7 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
         const int MaxIds = 1024;
         lock (_gate)
         {
-            if (!_isPongDue && _credits.Count == 0 && _undelivered.Count == 0) return false;
+            if (!_isPongDue && _credits.Count == 0 && _undelivered.Count == 0 && _ended.Count == 0) return false;
             if (_isPongDue)
             {
                 into.Begin(FrameKind.Pong, LaneClass.Control);
@@ -105,6 +118,14 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
                 into.Begin(FrameKind.Undeliverable, LaneClass.Control);
                 into.Int64(failed.Id);
                 into.Byte((byte)failed.Reason);
+                into.End();
+            }
+            // Behind the credits and refusals that were given before it.
+            if (_credits.Count == 0 && _undelivered.Count == 0 && _ended.TryDequeue(out var ended))
+            {
+                into.Begin(FrameKind.TargetEnded, LaneClass.Control);
+                into.Int64(ended.Uid);
+                into.Bytes(System.Text.Encoding.UTF8.GetBytes(ended.Path));
                 into.End();
             }
             return true;

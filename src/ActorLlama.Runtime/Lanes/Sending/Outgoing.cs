@@ -5,7 +5,7 @@ namespace ActorLlama.Runtime.Lanes;
 
 /// <summary>A message on its way to another node, until its fate is known.</summary>
 internal sealed class Outgoing(
-    long id, LaneTarget to, LaneClass laneClass, ILaneMessage message, Payload? payload, LaneTarget? replyTo, bool replyIsHere, IActorRef sender)
+    long id, LaneTarget to, LaneClass laneClass, ILaneMessage message, Payload? payload, LaneTarget? replyTo, bool replyIsHere, IActorRef? sender)
 {
     public long Id { get; } = id;
 
@@ -30,6 +30,9 @@ internal sealed class Outgoing(
     /// <summary>The credit that this message uses; null for responses.</summary>
     public TargetQueue? Queue { get; set; }
 
+    /// <summary>Timestamp of its taking by the write loop.</summary>
+    public long SentAt { get; set; }
+
     public bool CreditReturned { get; set; }
 
     public bool Answered { get; set; }
@@ -37,6 +40,9 @@ internal sealed class Outgoing(
     public void Fail(LaneFailure reason, string detail)
     {
         Payload?.Dispose();
-        sender.Tell(new LaneFailed(To with { Request = 0 }, Message, reason, detail), ActorRefs.NoSender);
+        Tell(reason, detail);
     }
+
+    public void Tell(LaneFailure reason, string detail) =>
+        sender?.Tell(new LaneFailed(To with { Request = 0 }, Message, reason, detail), ActorRefs.NoSender);
 }

@@ -8,7 +8,7 @@ namespace ActorLlama.Runtime.Lanes;
 /// credit in use, and what was sent and not yet settled. No I/O. The lock is there because any actor's thread enqueues while the
 /// connection's loops take and settle; it is held for a few dictionary operations and never while bytes move.
 /// </summary>
-internal sealed class SendQueue(LaneOptions options, LaneSocket socket)
+internal sealed class SendQueue(LaneOptions options, LaneSocket socket, TimeProvider time)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<(LaneTarget To, LaneClass Class), TargetQueue> _targets = [];
@@ -92,14 +92,39 @@ internal sealed class SendQueue(LaneOptions options, LaneSocket socket)
         }
     }
 
-    /// <summary>The receiver has given a message's credit back. False: no such message is on its way.</summary>
-    public bool ReturnCredit(long id)
+    /// <summary>
+    /// The receiver has given a message's credit back. False: no such message is on its way. <paramref name="failed"/>: the message, when it
+    /// is a request to an actor that has ended.
+    /// </summary>
+    public bool TryReturnCredit(long id, out Outgoing? failed)
     {
         lock (_gate)
         {
+            failed = null;
             if (!_unsettled.TryGetValue(id, out var item) || item.CreditReturned) return false;
-            Settle(item, credit: true, answer: false);
+            if (item is { WantsResponse: true, Answered: false, Queue.IsEnded: true }) failed = item;
+            Settle(item, credit: true, answer: failed is not null);
             return true;
+        }
+    }
+
+    /// <summary>The actor has ended: its requests that were taken and not answered. Those it has not taken come back one by one.</summary>
+    public List<Outgoing> EndTarget(string path, long uid)
+    {
+        lock (_gate)
+        {
+            foreach (var ((to, _), queue) in _targets) queue.IsEnded |= to.Uid == uid && to.Path == path;
+            return FailWhere(i => i.Queue!.IsEnded && i.CreditReturned);
+        }
+    }
+
+    /// <summary>Requests sent before the deadline and still without an answer.</summary>
+    public List<Outgoing> Expire()
+    {
+        lock (_gate)
+        {
+            var now = time.GetTimestamp();
+            return FailWhere(i => time.GetElapsedTime(i.SentAt, now) > options.ResponseDeadline);
         }
     }
 
@@ -193,9 +218,17 @@ internal sealed class SendQueue(LaneOptions options, LaneSocket socket)
         queue.SentMessages++;
         queue.SentBytes += item.PayloadBytes;
         if (item.WantsResponse) queue.Unanswered++;
+        item.SentAt = time.GetTimestamp();
         _unsettled.Add(item.Id, item);
         JoinRound(laneClass, queue);
         return true;
+    }
+
+    private List<Outgoing> FailWhere(Func<Outgoing, bool> isHopeless)
+    {
+        List<Outgoing> failed = [.. _unsettled.Values.Where(i => i is { WantsResponse: true, Answered: false } && isHopeless(i))];
+        foreach (var item in failed) Settle(item, credit: false, answer: true);
+        return failed;
     }
 
     private void Settle(Outgoing item, bool credit, bool answer)

@@ -13,6 +13,9 @@ internal sealed class TargetQueue
 
     public int Unanswered { get; set; }
 
+    /// <summary>The actor has ended; a request whose credit comes back will not be answered.</summary>
+    public bool IsEnded { get; set; }
+
     /// <summary>In its class's round of targets that can send.</summary>
     public bool IsInRound { get; set; }
 
