@@ -58,7 +58,7 @@ internal static class LibstdcxxCure
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            File.Delete(fresh);
+            if (File.Exists(fresh)) File.Delete(fresh);
             throw new InvalidDataException($"Native libraries: \"{cured}\" cannot be written ({e.Message}), and this system's {Library} lacks {NewVersion}. Start once with that folder writable, or: {Advice}", e);
         }
     }

@@ -91,6 +91,15 @@ public sealed class LibstdcxxCureTests : IDisposable
     }
 
     [Fact]
+    public void Where_the_copy_cannot_be_written_the_folder_and_the_package_are_named()
+    {
+        var cured = Path.Combine(_folder, "absent", "cured.so");
+        var e = Assert.Throws<InvalidDataException>(() => LibstdcxxCure.EnsureCopy(TorchRuntime.FindOriginal()!, cured));
+        Assert.Contains(cured, e.Message);
+        Assert.Contains("libstdc++6", e.Message);
+    }
+
+    [Fact]
     public void A_library_that_needs_the_new_version_for_another_symbol_is_refused()
     {
         var bytes = Original();
