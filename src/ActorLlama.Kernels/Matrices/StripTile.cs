@@ -11,7 +11,7 @@ namespace ActorLlama.Kernels;
 /// </summary>
 internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFormat
 {
-    private const int PrefetchRows = 4;
+    private const int RowsAhead = 4;
 
     /// <summary>Runs at most 512 values of k over <paramref name="panels"/> panels that lie side by side; <paramref name="sums"/> has 32 floats a panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -35,7 +35,7 @@ internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFo
             {
                 if (Sse.IsSupported)
                 {
-                    var ahead = group + PrefetchRows * stride;
+                    var ahead = group + RowsAhead * stride;
                     Sse.Prefetch0(ahead);
                     Sse.Prefetch0(ahead + stride);
                     Sse.Prefetch0(ahead + 2 * stride);
@@ -79,6 +79,11 @@ internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFo
         var panelBytes = (long)k * TFormat.GroupBytes;
         for (var i = 0; i < k; i++, weights += stride, to += TFormat.GroupBytes)
             for (var p = 0; p < panels; p++)
-                for (var b = 0; b < TFormat.GroupBytes; b += 64) Vector512.Load(weights + p * TFormat.GroupBytes + b).Store(to + p * panelBytes + b);
+                for (var b = 0; b < TFormat.GroupBytes; b += 64)
+                {
+                    var group = weights + p * TFormat.GroupBytes + b;
+                    if (Sse.IsSupported) Sse.Prefetch0(group + RowsAhead * stride);
+                    Vector512.Load(group).Store(to + p * panelBytes + b);
+                }
     }
 }

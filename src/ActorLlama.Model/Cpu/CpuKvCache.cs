@@ -40,7 +40,8 @@ internal sealed class CpuKvCache : KvCache
         var held = Of(layer);
         if (start > held.Length || start < held.LastStart)
             throw new InvalidOperationException(
-                $"KV cache: rows of layer {layer} start at position {start}, but may start from {held.LastStart} (the last batch's start) to {held.Length} (the first position not written). Send the positions in between first, or a fresh cache.");
+                $"KV cache: rows of layer {layer} start at position {start}, but may start from {held.LastStart} (the last batch's start) "
+                + $"to {held.Length} (the first position not written). Send the positions in between first, or a fresh cache.");
         if (_chunks[layer - _firstLayer] is { } chunk)
             for (var end = start / chunk * chunk / BlockPositions; held.Trimmed < end; held.Trimmed++) Free(held, held.Trimmed);
         while (held.Blocks.Count * (long)BlockPositions < (long)start + count)
