@@ -24,6 +24,7 @@ internal sealed class PayloadReaper(NodeId self, LaneCounters counters) : Untype
             case AllDeadLetters { Message: IPayloadHolder lost } letter:
                 Reap(lost, letter.Recipient, letter.Sender, LaneFailure.Gone);
                 break;
+            case AllDeadLetters { Message: IDisposable lost }: lost.Dispose(); break;
             case AllDeadLetters: break;
             default: Unhandled(message); break;
         }

@@ -30,6 +30,9 @@ public sealed class GeneratedText
         return Take(_detokenizer.Push(id));
     }
 
+    /// <summary>Text held back so far, to be shown if the generation ends here by anything but a stop string.</summary>
+    public string Tail => Stopped is null ? _held + _detokenizer.Pending : "";
+
     /// <summary>Ends the generation from outside (token limit, cancellation) and gives the text held back.</summary>
     public string Finish() => Stopped is null ? End(new StopCause.Finished()) : "";
 

@@ -33,10 +33,13 @@ public sealed class StreamingDetokenizer
         return Encoding.UTF8.GetString(bytes.AsSpan(0, whole));
     }
 
+    /// <summary>What <see cref="Flush"/> would return now.</summary>
+    public string Pending => Encoding.UTF8.GetString(_pending.AsSpan(0, _pendingCount));
+
     /// <summary>Ends the stream: an incomplete sequence becomes U+FFFD. The next id starts a new text.</summary>
     public string Flush()
     {
-        var rest = Encoding.UTF8.GetString(_pending.AsSpan(0, _pendingCount));
+        var rest = Pending;
         _pendingCount = 0;
         return rest;
     }

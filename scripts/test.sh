@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# The one gate: restore, build, format check, all tests. Its last line is "N passed, N failed, N skipped" over all test projects.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+fail() { echo "test.sh: $1" >&2; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+dotnet restore ActorLlama.sln ${CI:+--locked-mode} || fail "restore failed"
+dotnet build ActorLlama.sln --no-restore || fail "build failed"
+dotnet format whitespace . --folder --verify-no-changes --exclude artifacts || fail "format check failed; run: dotnet format whitespace . --folder"
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+status=0
+for project in tests/*.Tests/*.Tests.csproj; do
+  name=$(basename "$project" .csproj)
+  echo "== $name"
+  dotnet test "$project" --no-build --logger "trx;LogFileName=$name.trx" --results-directory "$results" || status=1
+done
+
+sum() { cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*' | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | awk '{ n += $1 } END { print n + 0 }'; }
+total=$(sum total); passed=$(sum passed); failed=$(sum failed)
+[ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+[ "$total" -gt 0 ] || { echo "test.sh: no test ran" >&2; status=1; failed=1; }
+echo "$passed passed, $failed failed, $((total - passed - $(sum failed))) skipped"
+exit "$status"

@@ -1,0 +1,176 @@
+using System.Collections.Immutable;
+using ActorLlama.Checkpoints;
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Configuration;
+using ActorLlama.Runtime.Devices;
+using ActorLlama.Runtime.Lanes;
+using ActorLlama.Runtime.Nodes;
+using ActorLlama.Text;
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Configuration;
+
+namespace ActorLlama.Runtime;
+
+/// <summary>
+/// One running node: checkpoint, backends, actor system and lane, started in that order and ended in the reverse. The host's only handle.
+/// </summary>
+public sealed class ActorLlamaNode : IAsyncDisposable
+{
+    public const string SystemName = "actorllama";
+    private static readonly TimeSpan s_leaveTimeout = TimeSpan.FromSeconds(8);
+
+    private readonly NodeModel _model;
+    private readonly ImmutableArray<NodeDevice> _devices;
+    private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ActorSystem? _system;
+    private Lane? _lane;
+
+    private ActorLlamaNode(NodeModel model, ImmutableArray<NodeDevice> devices) => (_model, _devices) = (model, devices);
+
+    public string Name { get; private set; } = "";
+
+    /// <summary>Cluster address, "akka.tcp://actorllama@HOST:PORT".</summary>
+    public string Address { get; private set; } = "";
+
+    public LaneEndpoint LaneEndpoint { get; private set; }
+
+    /// <summary>Warnings about the checkpoint, for the log.</summary>
+    public ImmutableArray<string> Warnings => _model.Checkpoint.Warnings;
+
+    /// <summary>Ends when the node can no longer serve, with the reason: refused or removed by the cluster.</summary>
+    public Task<string> Failed => _failed.Task;
+
+    /// <summary>
+    /// Starts a node and joins its cluster. Bad settings, a bad checkpoint, a device that does not exist, a port in use and a cluster that cannot
+    /// be joined are each an <see cref="InvalidDataException"/>; nothing is left running then.
+    /// </summary>
+    public static async Task<ActorLlamaNode> StartAsync(NodeOptions options)
+    {
+        var model = OpenModel(options);
+        var devices = ImmutableArray<NodeDevice>.Empty;
+        ActorLlamaNode? node = null;
+        try
+        {
+            foreach (var device in options.Devices)
+                devices = devices.Add(new(device, BackendFactory.Create(device, model.Config, options.Model.Dtype), NodeDevice.DispatcherName(devices.Length)));
+            model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
+            node = new ActorLlamaNode(model, devices);
+            await node.RunAsync(options);
+            return node;
+        }
+        catch
+        {
+            if (node is not null) await node.DisposeAsync();
+            else Release(devices, model);
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_system is { } system)
+        {
+            var left = CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClrExitReason.Instance);
+            await Task.WhenAny(left, Task.Delay(s_leaveTimeout));
+            var ended = system.Terminate();
+            await Task.WhenAny(ended, Task.Delay(s_leaveTimeout));
+            if (_lane is not null) await _lane.DisposeAsync();
+            // Weights are freed by their actors; what they read from stays mapped until those have stopped.
+            if (!ended.IsCompleted) return;
+        }
+
+        Release(_devices, _model);
+    }
+
+    private async Task RunAsync(NodeOptions options)
+    {
+        var system = _system = CreateSystem(options);
+        var cluster = Cluster.Get(system);
+        var self = new NodeId(cluster.SelfAddress.ToString(), cluster.SelfUniqueAddress.Uid);
+        options = options with { Name = options.Name.Length > 0 ? options.Name : $"node-{cluster.SelfAddress.Port}" };
+        (Name, Address) = (options.Name, self.Address);
+        _lane = new Lane(system, options.Lane, new LaneIdentity(self, _model.Identity), TimeProvider.System);
+        LaneEndpoint = await _lane.StartAsync();
+        NodeActors.Start(
+            system, new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), new NodeGauges(), TimeProvider.System), _devices,
+            reason => _failed.TrySetResult(reason));
+        cluster.RegisterOnMemberRemoved(() => _failed.TrySetResult("it was removed from the cluster"));
+        await JoinAsync(cluster, options.Cluster);
+    }
+
+    private static async Task JoinAsync(Cluster cluster, ClusterOptions options)
+    {
+        var seeds = options.Seeds.IsEmpty ? [cluster.SelfAddress] : options.Seeds.Select(Akka.Actor.Address.Parse).ToArray();
+        using var timeout = new CancellationTokenSource(options.JoinTimeout);
+        try
+        {
+            await (seeds.SequenceEqual([cluster.SelfAddress])
+                ? cluster.JoinAsync(cluster.SelfAddress, timeout.Token)
+                : cluster.JoinSeedNodesAsync(seeds, timeout.Token));
+        }
+        catch (Exception e) when (timeout.IsCancellationRequested || e is ClusterJoinFailedException)
+        {
+            throw new InvalidDataException(
+                $"Cluster: no node at \"{string.Join("\", \"", seeds.Select(s => s.ToString()))}\" let this one join within "
+                + $"{options.JoinTimeout.TotalSeconds:0.#} s. Start one of them, or correct actorllama.cluster.seeds.", e);
+        }
+    }
+
+    private static ActorSystem CreateSystem(NodeOptions options)
+    {
+        var own = $$"""
+            akka.remote.dot-netty.tcp { hostname = "{{options.Cluster.Host}}", port = {{options.Cluster.Port}} }
+            akka.cluster.roles = [{{string.Join(", ", options.Roles)}}]
+            {{string.Join('\n', options.Devices.Select((_, i) => NodeDevice.DispatcherHocon(i)))}}
+            """;
+        try
+        {
+            return ActorSystem.Create(SystemName, ConfigurationFactory.ParseString(own).WithFallback(options.Akka));
+        }
+        catch (Exception e) when (e.GetBaseException() is System.Net.Sockets.SocketException socket)
+        {
+            throw new InvalidDataException(
+                $"Cluster: cannot listen on {options.Cluster.Host}:{options.Cluster.Port}: {socket.Message}. "
+                + "Choose another actorllama.cluster.port, or 0 for a free one.", e);
+        }
+    }
+
+    private static NodeModel OpenModel(NodeOptions options)
+    {
+        var checkpoint = CheckpointDirectory.Open(options.Model.Path);
+        try
+        {
+            var config = checkpoint.Config;
+            var tokenizer = checkpoint.TokenizerPath is null
+                ? null
+                : LlamaTokenizer.Load(checkpoint.TokenizerPath, new TokenizerOptions(config.VocabSize, config.BosId, config.EosIds, config.PadId));
+            var shape = ModelShapes.Of(
+                Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Model.Path))), config,
+                checkpoint.Get(ParameterNames.Embed).Type, options.Model.Dtype);
+            return new NodeModel
+            {
+                Checkpoint = checkpoint,
+                Tokenizer = tokenizer,
+                Shape = shape,
+                Identity = new(ProtocolVersion.Current, checkpoint.Digest, ""),
+                AllowNaN = options.Model.AllowNaN,
+            };
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    private static string Fingerprint(ImmutableArray<NodeDevice> devices) =>
+        string.Join('+', devices.Select(d => d.Backend.NumericFingerprint).Distinct().Order(StringComparer.Ordinal));
+
+    private static void Release(ImmutableArray<NodeDevice> devices, NodeModel model)
+    {
+        foreach (var device in devices) device.Backend.Dispose();
+        model.Dispose();
+    }
+}

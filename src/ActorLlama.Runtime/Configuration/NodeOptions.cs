@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using ActorLlama.Model;
+using ActorLlama.Planning.Batching;
+using ActorLlama.Planning.Routing;
+using ActorLlama.Planning.Sessions;
+using ActorLlama.Planning.Supervision;
+using ActorLlama.Runtime.Lanes;
+
+namespace ActorLlama.Runtime.Configuration;
+
+/// <summary>Everything a node is told: bound from HOCON by <see cref="NodeOptionsReader"/>, valid once made.</summary>
+public sealed record NodeOptions
+{
+    public required string Name { get; init; }
+    public required ImmutableArray<string> Roles { get; init; }
+    public required ImmutableArray<DeviceOptions> Devices { get; init; }
+    public required TimeSpan OfferInterval { get; init; }
+    public required bool EndsWithStandardInput { get; init; }
+    public required ClusterOptions Cluster { get; init; }
+    public required ModelOptions Model { get; init; }
+    public required SupervisorOptions Supervisor { get; init; }
+    public required SchedulerOptions Scheduler { get; init; }
+    public required SessionOptions Session { get; init; }
+    public required ExpertCallOptions ExpertCalls { get; init; }
+    public required LaneOptions Lane { get; init; }
+    public required Akka.Configuration.Config Akka { get; init; }
+
+    public const string Trunk = "trunk";
+    public const string Experts = "experts";
+    public const string Control = "control";
+}
+
+/// <summary>A device of this node. <paramref name="Threads"/>: compute threads, of CPU devices only.</summary>
+public sealed record DeviceOptions(string Name, BackendKind Backend, long MemoryBytes, int Threads);
+
+public enum BackendKind
+{
+    Cpu,
+    Torch,
+}
+
+public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string> Seeds, TimeSpan JoinTimeout);
+
+public sealed record ModelOptions(string Path, ActivationType Dtype, bool AllowNaN);

@@ -1,0 +1,111 @@
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Experts;
+using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Stages;
+using Akka.Actor;
+using Akka.Event;
+
+namespace ActorLlama.Runtime.Devices;
+
+/// <summary>
+/// Parent of everything that computes on one device; runs on the default dispatcher, so it answers while the device is busy. Holds the
+/// stages that its node's plan names and the expert shards that their owners claim. One state.
+/// </summary>
+internal sealed class DeviceActor(NodeContext node, NodeDevice device) : UntypedActor
+{
+    private readonly Dictionary<(int Pipeline, int Index), (StagePlacement Placement, IActorRef Actor)> _stages = [];
+    private readonly Dictionary<(int Shard, int Replica), (ShardPlacement Placement, IActorRef Actor)> _shards = [];
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private int _created;
+
+    public static Props Props(NodeContext node, NodeDevice device) => Akka.Actor.Props.Create(() => new DeviceActor(node, device));
+
+    protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(3, TimeSpan.FromMinutes(1), DeviceFaults.Decide);
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case DeviceProtocol.HoldStages hold: HoldStages(hold); break;
+            case DeviceProtocol.HoldShard hold: HoldShard(hold.Placement); break;
+            case DeviceProtocol.DropShard drop: DropShard((drop.Shard, drop.Replica)); break;
+            case DeviceProtocol.StageHeld or DeviceProtocol.ShardHeld: Context.Parent.Tell(message); break;
+            case Terminated gone: Forget(gone.ActorRef); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void HoldStages(DeviceProtocol.HoldStages hold)
+    {
+        var wanted = hold.Stages.ToDictionary(s => (s.Placement.Pipeline, s.Placement.Index));
+        foreach (var (key, held) in _stages.ToArray())
+            if (!wanted.TryGetValue(key, out var stage) || !SameLayers(stage.Placement, held.Placement)) Stop(_stages, key, held.Actor);
+        foreach (var (key, stage) in wanted)
+        {
+            if (!_stages.TryGetValue(key, out var held))
+            {
+                var props = StageActor.Props(node, device, stage.Placement).WithDispatcher(device.Dispatcher);
+                held = (stage.Placement, Context.ActorOf(props, $"stage-{key.Pipeline}-{key.Index}-{++_created}"));
+                Context.Watch(held.Actor);
+            }
+
+            _stages[key] = (stage.Placement, held.Actor);
+            held.Actor.Tell(new DeviceProtocol.Wire(stage.PipelineEpoch));
+        }
+    }
+
+    private void HoldShard(ShardPlacement placement)
+    {
+        var key = (placement.Shard, placement.Replica);
+        if (_shards.TryGetValue(key, out var held))
+        {
+            if (held.Placement == placement) return;
+            Stop(_shards, key, held.Actor);
+        }
+
+        var props = ExpertActor.Props(node, device, placement).WithDispatcher(device.Dispatcher);
+        var actor = Context.ActorOf(props, $"expert-{key.Shard}-{key.Replica}-{++_created}");
+        Context.Watch(actor);
+        _shards[key] = (placement, actor);
+    }
+
+    private void DropShard((int, int) key)
+    {
+        if (_shards.TryGetValue(key, out var held)) Stop(_shards, key, held.Actor);
+    }
+
+    private static void Stop<TPlacement>(Dictionary<(int, int), (TPlacement, IActorRef)> held, (int, int) key, IActorRef actor)
+    {
+        held.Remove(key);
+        Context.Unwatch(actor);
+        Context.Stop(actor);
+    }
+
+    /// <summary>A child that stopped by itself: restarting did not help it.</summary>
+    private void Forget(IActorRef actor)
+    {
+        foreach (var (key, held) in _stages.ToArray())
+        {
+            if (!held.Actor.Equals(actor)) continue;
+            _stages.Remove(key);
+            Fail(new DeviceProtocol.StageHeld(new(0, held.Placement, null, null, 0, Gone(actor))));
+        }
+
+        foreach (var (key, held) in _shards.ToArray())
+        {
+            if (!held.Actor.Equals(actor)) continue;
+            _shards.Remove(key);
+            Fail(new DeviceProtocol.ShardHeld(new(held.Placement.Epoch, held.Placement, null, 0, 0, Gone(actor)), new WorkCounter()));
+        }
+    }
+
+    private void Fail(object report)
+    {
+        _log.Error("Device {Device} lost an actor: {Report}", device.Options.Name, report);
+        Context.Parent.Tell(report);
+    }
+
+    private string Gone(IActorRef actor) => $"{actor.Path.Name} on {device.Options.Name} stopped after repeated faults; see the node's log";
+
+    private static bool SameLayers(StagePlacement a, StagePlacement b) => a.FirstLayer == b.FirstLayer && a.Layers == b.Layers;
+}

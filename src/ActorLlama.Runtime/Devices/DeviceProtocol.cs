@@ -1,0 +1,38 @@
+using ActorLlama.Protocol;
+using Akka.Actor;
+
+namespace ActorLlama.Runtime.Devices;
+
+/// <summary>Between a node, its devices and what computes on them. Never leaves the node.</summary>
+internal static class DeviceProtocol
+{
+    /// <summary>Node to device: hold exactly these stages, each wired to the pipeline epoch that comes with it.</summary>
+    public sealed record HoldStages(IReadOnlyList<WiredStage> Stages) : INoSerializationVerificationNeeded;
+
+    /// <summary>Node to device: load this replica; answered by <see cref="ShardHeld"/>.</summary>
+    public sealed record HoldShard(ShardPlacement Placement) : INoSerializationVerificationNeeded;
+
+    /// <summary>Node to device: free this replica.</summary>
+    public sealed record DropShard(int Shard, int Replica) : INoSerializationVerificationNeeded;
+
+    /// <summary>Device to stage: batches and KV of earlier pipeline epochs are void from here on.</summary>
+    public sealed record Wire(long PipelineEpoch) : INoSerializationVerificationNeeded;
+
+    /// <summary>A stage loads, is loaded and wired, or failed.</summary>
+    public sealed record StageHeld(NodeProtocol.HeldStage Stage) : INoSerializationVerificationNeeded;
+
+    /// <summary>A shard replica loads, is loaded, or failed.</summary>
+    public sealed record ShardHeld(NodeProtocol.HeldShard Shard, WorkCounter Work) : INoSerializationVerificationNeeded;
+
+    public sealed record WiredStage(StagePlacement Placement, long PipelineEpoch);
+}
+
+/// <summary>Rows an expert shard has computed; written on its device's thread, read by its node.</summary>
+internal sealed class WorkCounter
+{
+    private long _rows;
+
+    public long Rows => Interlocked.Read(ref _rows);
+
+    public void Add(int rows) => Interlocked.Add(ref _rows, rows);
+}

@@ -1,0 +1,20 @@
+using ActorLlama.Model;
+using ActorLlama.Runtime.Configuration;
+
+namespace ActorLlama.Runtime.Devices;
+
+/// <summary>One device of this node: its backend, which the device's one thread uses, and the dispatcher that is this thread.</summary>
+internal sealed record NodeDevice(DeviceOptions Options, IBackend Backend, string Dispatcher)
+{
+    /// <summary>The dispatcher's settings: a pool of one thread, one message at a time.</summary>
+    public static string DispatcherHocon(int index) =>
+        $$"""
+        {{DispatcherName(index)}} {
+          type = ForkJoinDispatcher
+          throughput = 1
+          dedicated-thread-pool { thread-count = 1, threadtype = background }
+        }
+        """;
+
+    public static string DispatcherName(int index) => $"actorllama-device-{index}";
+}

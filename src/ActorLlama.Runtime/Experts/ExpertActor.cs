@@ -1,0 +1,104 @@
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Devices;
+using ActorLlama.Runtime.Lanes;
+using ActorLlama.Runtime.Nodes;
+using Akka.Actor;
+
+namespace ActorLlama.Runtime.Experts;
+
+/// <summary>
+/// The weights of one replica of one expert shard; computes rows. On its device's thread.
+/// Loading -> Serving; it ends when its device is told to drop it.
+/// </summary>
+internal sealed class ExpertActor : UntypedActor
+{
+    private readonly NodeContext _node;
+    private readonly NodeDevice _device;
+    private readonly ShardPlacement _placement;
+    private readonly WorkCounter _work = new();
+    private LaneTarget? _self;
+    private ExpertGroup? _group;
+
+    public ExpertActor(NodeContext node, NodeDevice device, ShardPlacement placement) =>
+        (_node, _device, _placement) = (node, device, placement);
+
+    public static Props Props(NodeContext node, NodeDevice device, ShardPlacement placement) =>
+        Akka.Actor.Props.Create(() => new ExpertActor(node, device, placement));
+
+    private sealed record Load : INoSerializationVerificationNeeded;
+
+    protected override void PreStart() => Self.Tell(new Load());
+
+    protected override void OnReceive(object message) => Loading(message);
+
+    private void Loading(object message)
+    {
+        switch (message)
+        {
+            case Load: LoadWeights(); break;
+            case LaneEnvelope { Message: ExpertProtocol.Run run } envelope: Refuse(envelope, run, RefusalReason.Loading, "still loading"); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void Serving(object message)
+    {
+        switch (message)
+        {
+            case LaneEnvelope { Message: ExpertProtocol.Run run } envelope when run.RouteEpoch != _placement.Epoch:
+                Refuse(envelope, run, RefusalReason.Stale, $"serves epoch {_placement.Epoch}, was asked for {run.RouteEpoch}");
+                break;
+            case LaneEnvelope { Message: ExpertProtocol.Run run } envelope: Compute(envelope, run); break;
+            case LaneFailed: break; // The router's deadline covers an answer that could not be sent.
+            default: Unhandled(message); break;
+        }
+    }
+
+    protected override void PostStop()
+    {
+        if (_self is { } self) _node.Lane.Unregister(self);
+        _group?.Dispose();
+        _group = null;
+    }
+
+    private void LoadWeights()
+    {
+        Report(0, null);
+        try
+        {
+            _group = ExpertGroup.Load(
+                _device.Backend, _node.Model.Config, _placement.FirstExpert, _placement.Experts, _node.Model.Checkpoint, _node.Model.AllowNaN,
+                bytes => Report(bytes, null));
+        }
+        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or OutOfMemoryException)
+        {
+            Report(0, e.Message);
+            throw;
+        }
+
+        _self = _node.Lane.Register(Self);
+        Become(Serving);
+        Report(_group.Bytes, null);
+    }
+
+    private void Compute(LaneEnvelope envelope, ExpertProtocol.Run run)
+    {
+        using var rows = Rows.Open(_device.Backend, envelope.Payload!, _node.Model.Config.HiddenSize);
+        var results = _group!.Run(run.Call.Layer, rows, run.Experts.AsSpan());
+        _work.Add(run.Experts.Length);
+        Answer(envelope, new ExpertProtocol.Ran(run.Call), Rows.ToPayload(_device.Backend, results, _node.Lane, envelope.ReplyTo!.Value));
+    }
+
+    private void Refuse(LaneEnvelope envelope, ExpertProtocol.Run run, RefusalReason reason, string why)
+    {
+        envelope.Payload?.Dispose();
+        Answer(envelope, new ExpertProtocol.Refused(run.Call, reason, $"expert shard {_placement.Shard}-{_placement.Replica} {why}"), null);
+    }
+
+    private void Answer(LaneEnvelope envelope, ILaneMessage answer, Payload? payload) =>
+        _node.Lane.Send(envelope.ReplyTo!.Value, LaneClass.Response, answer, payload, null, Self);
+
+    private void Report(long loadedBytes, string? fault) => Context.Parent.Tell(
+        new DeviceProtocol.ShardHeld(new(_placement.Epoch, _placement, _self, loadedBytes, _work.Rows, fault), _work));
+}

@@ -1,0 +1,188 @@
+using System.Collections.Immutable;
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Devices;
+using ActorLlama.Runtime.Scheduling;
+using Akka.Actor;
+using Akka.Event;
+
+namespace ActorLlama.Runtime.Nodes;
+
+/// <summary>
+/// One per process: offers its devices to the supervisor, holds what the plan gives it, and is the parent of what runs here. One state;
+/// the plan's epoch orders everything.
+/// </summary>
+internal sealed class NodeActor : UntypedActor, IWithTimers
+{
+    private readonly NodeContext _node;
+    private readonly ImmutableArray<NodeDevice> _devices;
+    private readonly IActorRef _supervisor;
+    private readonly Action<string> _giveUp;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Dictionary<string, IActorRef> _deviceActors = [];
+    private readonly Dictionary<(int Pipeline, int Index), NodeProtocol.HeldStage> _stages = [];
+    private readonly Dictionary<(int Shard, int Replica), (NodeProtocol.HeldShard Held, WorkCounter Work)> _shards = [];
+    private readonly Dictionary<(int Shard, int Replica), IActorRef> _owners = [];
+    private readonly Dictionary<int, (long Epoch, IActorRef Actor, LaneTarget Target)> _schedulers = [];
+
+    public NodeActor(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
+        (_node, _devices, _supervisor, _giveUp) = (node, devices, supervisor, giveUp);
+
+    /// <param name="node">What the node's actors share.</param>
+    /// <param name="devices">The node's devices.</param>
+    /// <param name="supervisor">The supervisor's proxy.</param>
+    /// <param name="giveUp">Ends the process with this reason.</param>
+    public static Props Props(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
+        Akka.Actor.Props.Create(() => new NodeActor(node, devices, supervisor, giveUp));
+
+    private sealed record OfferTick : INoSerializationVerificationNeeded;
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PreStart()
+    {
+        for (var i = 0; i < _devices.Length; i++)
+            _deviceActors[_devices[i].Options.Name] = Context.ActorOf(DeviceActor.Props(_node, _devices[i]), $"device-{i}");
+        Timers.StartPeriodicTimer(nameof(OfferTick), new OfferTick(), TimeSpan.FromMilliseconds(50), _node.Options.OfferInterval);
+    }
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case OfferTick: Offer(); break;
+            case NodeProtocol.Assign assign: Assign(assign); break;
+            case NodeProtocol.Routes routes: Publish(routes); break;
+            case NodeProtocol.Refused refused: _giveUp($"the cluster refused this node: {refused.Reason}"); break;
+            case DeviceProtocol.StageHeld held: StageHeld(held.Stage); break;
+            case DeviceProtocol.ShardHeld held: ShardHeld(held); break;
+            case ShardClaims.Claim claim: Claim((claim.Shard, claim.Replica)); break;
+            case ShardClaims.Release release: Release((release.Shard, release.Replica)); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void Offer() => _supervisor.Tell(new NodeProtocol.Offer(
+        _node.Self,
+        _node.Options.Name,
+        _node.Options.Roles,
+        [.. _devices.Select(d => new NodeProtocol.DeviceOffer(d.Options.Name, d.Options.MemoryBytes))],
+        _node.LaneEndpoint,
+        _node.Model.Identity,
+        _node.Model.Shape,
+        _node.Board.Plan.Epoch,
+        [.. _stages.Values.Select(WithScheduler)],
+        [.. _shards.Values.Select(s => s.Held with { RowsComputed = s.Work.Rows })],
+        Counters()));
+
+    private NodeProtocol.NodeCounters Counters()
+    {
+        var lane = _node.Lane.Statistics;
+        return new(
+            lane.BytesSent, lane.BytesReceived, Payload.Live, Activation.Live, _node.Gauges.KvBytes, _node.Gauges.Sessions,
+            Environment.WorkingSet);
+    }
+
+    private void Assign(NodeProtocol.Assign assign)
+    {
+        var plan = assign.Plan;
+        _node.Lane.SetPeers(plan.Epoch, assign.Nodes);
+        if (plan.Epoch <= _node.Board.Plan.Epoch) return;
+        _node.Board.Plan = plan;
+        _log.Info("Plan {Epoch}: {Stages} stages and {Shards} expert shards here", plan.Epoch, plan.Stages.Count(IsHere), plan.Shards.Count(IsHere));
+        foreach (var key in _stages.Keys.Where(k => !plan.Stages.Any(s => IsHere(s) && (s.Pipeline, s.Index) == k)).ToArray()) _stages.Remove(key);
+        foreach (var (name, device) in _deviceActors)
+            device.Tell(new DeviceProtocol.HoldStages([.. plan.Stages
+                .Where(s => IsHere(s) && s.Device.Name == name)
+                .Select(s => new DeviceProtocol.WiredStage(s, plan.PipelineEpochs[s.Pipeline]))]));
+        foreach (var key in _shards.Keys.ToArray())
+            if (PlacedHere(key) is not { } placement || placement != _shards[key].Held.Placement) Drop(key);
+        foreach (var key in _owners.Keys) Load(key);
+        HoldSchedulers(plan);
+        Offer();
+    }
+
+    /// <summary>A scheduler lives as long as its pipeline keeps its stages: with a new epoch it starts anew, and sessions submit again.</summary>
+    private void HoldSchedulers(PlacementPlan plan)
+    {
+        var wanted = plan.Stages.Where(s => s.Index == 0 && IsHere(s)).ToDictionary(s => s.Pipeline, s => plan.PipelineEpochs[s.Pipeline]);
+        foreach (var (pipeline, held) in _schedulers.ToArray())
+        {
+            if (wanted.TryGetValue(pipeline, out var epoch) && epoch == held.Epoch) continue;
+            Context.Stop(held.Actor);
+            _schedulers.Remove(pipeline);
+        }
+
+        foreach (var (pipeline, epoch) in wanted)
+        {
+            if (_schedulers.ContainsKey(pipeline)) continue;
+            var actor = Context.ActorOf(BatchScheduler.Props(_node, pipeline, epoch), $"scheduler-{pipeline}-{epoch}");
+            _schedulers[pipeline] = (epoch, actor, _node.Lane.Register(actor));
+        }
+    }
+
+    private void Publish(NodeProtocol.Routes routes)
+    {
+        var known = _node.Board.Routes;
+        if ((routes.PlanEpoch, routes.Version).CompareTo((known.PlanEpoch, known.Version)) <= 0) return;
+        _node.Board.Routes = routes;
+        if (routes.State != known.State) _log.Info("Cluster is {State}: {Reason}", routes.State, routes.Reason);
+        Context.System.EventStream.Publish(new RoutesChanged(routes));
+    }
+
+    private void StageHeld(NodeProtocol.HeldStage held)
+    {
+        var key = (held.Placement.Pipeline, held.Placement.Index);
+        if (!_node.Board.Plan.Stages.Any(s => IsHere(s) && (s.Pipeline, s.Index) == key)) return;
+        var isProgress = held is { Stage: null, Fault: null } && _stages.ContainsKey(key);
+        _stages[key] = held;
+        if (!isProgress) Offer();
+    }
+
+    private void ShardHeld(DeviceProtocol.ShardHeld held)
+    {
+        var key = (held.Shard.Placement.Shard, held.Shard.Placement.Replica);
+        if (PlacedHere(key) != held.Shard.Placement || !_owners.ContainsKey(key)) return;
+        var isProgress = held.Shard is { Expert: null, Fault: null } && _shards.ContainsKey(key);
+        _shards[key] = (held.Shard, held.Work);
+        if (!isProgress) Offer();
+    }
+
+    private void Claim((int, int) key)
+    {
+        _owners[key] = Sender;
+        Load(key);
+    }
+
+    private void Release((int, int) key)
+    {
+        if (!_owners.TryGetValue(key, out var owner) || !owner.Equals(Sender)) return;
+        _owners.Remove(key);
+        Drop(key);
+        Offer();
+    }
+
+    private void Load((int, int) key)
+    {
+        if (PlacedHere(key) is { } placement && !_shards.ContainsKey(key))
+            _deviceActors[placement.Device.Name].Tell(new DeviceProtocol.HoldShard(placement));
+    }
+
+    private void Drop((int Shard, int Replica) key)
+    {
+        if (!_shards.Remove(key, out var held)) return;
+        _deviceActors[held.Held.Placement.Device.Name].Tell(new DeviceProtocol.DropShard(key.Shard, key.Replica));
+    }
+
+    private NodeProtocol.HeldStage WithScheduler(NodeProtocol.HeldStage held) =>
+        held.Placement.Index == 0 && _schedulers.TryGetValue(held.Placement.Pipeline, out var scheduler) && scheduler.Epoch == held.PlanEpoch
+            ? held with { Scheduler = scheduler.Target }
+            : held;
+
+    private ShardPlacement? PlacedHere((int Shard, int Replica) key) =>
+        _node.Board.Plan.Shards.FirstOrDefault(s => IsHere(s) && (s.Shard, s.Replica) == key);
+
+    private bool IsHere(StagePlacement stage) => stage.Device.Node == _node.Self;
+
+    private bool IsHere(ShardPlacement shard) => shard.Device.Node == _node.Self;
+}

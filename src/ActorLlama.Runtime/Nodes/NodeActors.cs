@@ -1,0 +1,49 @@
+using System.Collections.Immutable;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Configuration;
+using ActorLlama.Runtime.Devices;
+using ActorLlama.Runtime.Experts;
+using ActorLlama.Runtime.Sessions;
+using ActorLlama.Runtime.Supervision;
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+using Akka.Cluster.Tools.Client;
+using Akka.Cluster.Tools.Singleton;
+
+namespace ActorLlama.Runtime.Nodes;
+
+/// <summary>Composes the actors of one node; see the tree in the architecture document.</summary>
+internal static class NodeActors
+{
+    public static void Start(ActorSystem system, NodeContext node, ImmutableArray<NodeDevice> devices, Action<string> giveUp)
+    {
+        var supervisor = system.ActorOf(
+            ClusterSingletonProxy.Props(
+                "/user/supervisor",
+                ClusterSingletonProxySettings.Create(system).WithRole(NodeOptions.Control)),
+            "supervisor-proxy");
+        var nodeActor = system.ActorOf(NodeActor.Props(node, devices, supervisor, giveUp), "node");
+        var experts = StartExperts(system, node, nodeActor);
+        if (node.Options.Roles.Contains(NodeOptions.Control))
+            system.ActorOf(
+                ClusterSingletonManager.Props(
+                    ClusterSupervisor.Props(node, experts), PoisonPill.Instance,
+                    ClusterSingletonManagerSettings.Create(system).WithRole(NodeOptions.Control)),
+                "supervisor");
+        var sessions = ClusterSharding.Get(system).Start(
+            SessionRegion.Name, id => SessionActor.Props(node, new SessionId(id)), ClusterShardingSettings.Create(system), new SessionRegion());
+        var gate = system.ActorOf(GateActor.Props(node, sessions, supervisor), "gate");
+        ClusterClientReceptionist.Get(system).RegisterService(gate);
+    }
+
+    private static IActorRef StartExperts(ActorSystem system, NodeContext node, IActorRef nodeActor)
+    {
+        var sharding = ClusterSharding.Get(system);
+        var settings = ClusterShardingSettings.Create(system).WithRole(NodeOptions.Experts);
+        return node.Options.Roles.Contains(NodeOptions.Experts)
+            ? sharding.Start(
+                ExpertRegion.Name, _ => ExpertShardActor.Props(nodeActor), settings, new ExpertRegion(),
+                new PlannedAllocation(node.Board, Akka.Cluster.Cluster.Get(system).SelfAddress), PoisonPill.Instance)
+            : sharding.StartProxy(ExpertRegion.Name, NodeOptions.Experts, new ExpertRegion());
+    }
+}

@@ -1,0 +1,137 @@
+using System.Collections.Immutable;
+using ActorLlama.Planning.Sessions;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Nodes;
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+
+namespace ActorLlama.Runtime.Sessions;
+
+/// <summary>
+/// One conversation or completion; entity of region "sessions". Holds the tokens and little else, so it can be opened again anywhere.
+/// Unopened -> Open; it ends when its state says so, or at once when it is asked about a session it does not know.
+/// </summary>
+internal sealed class SessionActor : UntypedActor, IWithTimers
+{
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
+
+    private readonly NodeContext _node;
+    private readonly SessionId _session;
+    private SessionState? _state;
+    private SessionText? _text;
+    private LaneTarget? _scheduler;
+
+    public SessionActor(NodeContext node, SessionId session) => (_node, _session) = (node, session);
+
+    public static Props Props(NodeContext node, SessionId session) => Akka.Actor.Props.Create(() => new SessionActor(node, session));
+
+    private sealed record TimeTick : INoSerializationVerificationNeeded;
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private SessionState State => _state!;
+
+    protected override void PreStart() => _node.Gauges.AddSession(1);
+
+    protected override void OnReceive(object message) => Unopened(message);
+
+    private void Unopened(object message)
+    {
+        switch (message)
+        {
+            case SessionProtocol.Open open: Start(open); break;
+            case SessionProtocol.Acknowledge m: Refuse(m.Epoch); break;
+            case SessionProtocol.Resume m: Refuse(m.Epoch); break;
+            case SessionProtocol.Cancel m: Refuse(m.Epoch); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void Open(object message)
+    {
+        switch (message)
+        {
+            case SessionProtocol.Open open when open.Epoch > State.Epoch: Reopen(open); break;
+            case SessionProtocol.Open open: Perform(State.Open(open, Client, Now)); break;
+            case SessionProtocol.Acknowledge m: Perform(State.Acknowledge(m, Client, Now)); break;
+            case SessionProtocol.Resume m: Perform(State.Resume(m, Client, Now)); break;
+            case SessionProtocol.Cancel m: Perform(State.Cancel(m, Client, Now)); break;
+            case SchedulerProtocol.Accepted m: Perform(State.Accepted(m, Now)); break;
+            case SchedulerProtocol.Sampled m: Perform(State.Sampled(m, _text!.Read, Now)); break;
+            case SchedulerProtocol.LogitsPart m: Perform(State.LogitsPart(m)); break;
+            case SchedulerProtocol.Refused m: Perform(State.Refused(m, Now)); break;
+            case RoutesChanged: FollowRoutes(); break;
+            case TimeTick: Perform(State.Tick(Now)); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    protected override void PostStop()
+    {
+        _node.Gauges.AddSession(-1);
+        if (_state is { IsFinished: false }) Perform(_state.Supersede());
+    }
+
+    private void Start(SessionProtocol.Open open)
+    {
+        try
+        {
+            var request = SessionPrompt.Read(_node.Model, open);
+            _text = new SessionText(_node.Model.Tokenizer, open.Limits.StopStrings);
+            _state = new SessionState(
+                _node.Options.Session, request, [.. open.GeneratedSoFar.Select(_text.Read)], Client, Now, Random.Shared);
+        }
+        catch (InvalidDataException e)
+        {
+            Sender.Tell(new SessionProtocol.Refused(_session, open.Epoch, RefusalReason.Invalid, e.Message, 0));
+            if (_state is null) Leave();
+            return;
+        }
+
+        Become(Open);
+        Context.System.EventStream.Subscribe(Self, typeof(RoutesChanged));
+        Timers.StartPeriodicTimer(nameof(TimeTick), new TimeTick(), s_tick);
+        Perform(State.Start(Now));
+        FollowRoutes();
+    }
+
+    private void Reopen(SessionProtocol.Open open)
+    {
+        Perform(State.Supersede());
+        Start(open);
+    }
+
+    private void FollowRoutes()
+    {
+        var routes = _node.Board.Routes;
+        _scheduler = SchedulerChoice.Choose(routes, _session, _scheduler);
+        Perform(State.SchedulerAt(_scheduler, $"the cluster is {routes.State}: {routes.Reason}", Now));
+    }
+
+    private void Perform(ImmutableArray<SessionEffect> effects)
+    {
+        foreach (var effect in effects)
+            switch (effect)
+            {
+                case SessionEffect.ToScheduler to: Resolve(PathOf(to.Scheduler)).Tell(to.Message, Self); break;
+                case SessionEffect.ToClient to: Resolve(to.Client).Tell(to.Message, Self); break;
+                case SessionEffect.Stop: Leave(); break;
+            }
+    }
+
+    private void Refuse(long epoch)
+    {
+        Sender.Tell(new SessionProtocol.Refused(_session, epoch, RefusalReason.Unknown, $"Session \"{_session}\" is not known here. Open it again.", 0));
+        Leave();
+    }
+
+    private static void Leave() => Context.Parent.Tell(new Passivate(PoisonPill.Instance));
+
+    private long Now => _node.NowMs;
+
+    private string Client => Sender.Path.ToSerializationFormatWithAddress(Akka.Cluster.Cluster.Get(Context.System).SelfAddress);
+
+    private static string PathOf(LaneTarget target) => $"{target.Node.Address}{target.Path}#{target.Uid}";
+
+    private static IActorRef Resolve(string path) => ((ExtendedActorSystem)Context.System).Provider.ResolveActorRef(path);
+}

@@ -1,0 +1,76 @@
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Runtime.Stages;
+
+/// <summary>One batch on its way through one stage: where it is, and the rows it owns there.</summary>
+internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int firstLayer) : IDisposable
+{
+    private Activation? _x, _attended, _shared;
+    private MoeInput? _input;
+
+    public StageProtocol.Run Message => message;
+    public RowBatch Rows => rows;
+    public int Layer { get; private set; } = firstLayer;
+
+    /// <summary>The residual stream before <see cref="Layer"/>.</summary>
+    public Activation X => _x ?? throw new InvalidOperationException($"Batch {message.Batch}: layer {Layer} has no input.");
+
+    /// <summary>Rows enter the stage.</summary>
+    public void Enter(Activation x) => _x = x;
+
+    /// <summary>A dense layer is done.</summary>
+    public void Pass(Activation next)
+    {
+        _x?.Dispose();
+        _x = next;
+        Layer++;
+    }
+
+    /// <summary>An MoE layer has attended and routed; the routing's rows belong to the router from here on.</summary>
+    public void AwaitExperts(Activation attended, MoeInput input)
+    {
+        _x?.Dispose();
+        (_x, _attended, _input) = (null, attended, input);
+    }
+
+    /// <summary>The shared expert, while the routed ones compute.</summary>
+    public void RunShared(TrunkStage stage)
+    {
+        if (_input is null) return;
+        _shared = stage.Shared(Layer, _input);
+        _input.Normed.Dispose();
+        _input = null;
+    }
+
+    /// <summary>Ends an MoE layer with the routed rows, which it disposes.</summary>
+    public void Combine(TrunkStage stage, Activation routed)
+    {
+        using (routed)
+        {
+            RunShared(stage);
+            _x = stage.Combine(_attended!, _shared!, routed);
+        }
+
+        _attended!.Dispose();
+        _shared!.Dispose();
+        (_attended, _shared) = (null, null);
+        Layer++;
+    }
+
+    public Activation TakeX()
+    {
+        var x = X;
+        _x = null;
+        return x;
+    }
+
+    public void Dispose()
+    {
+        _x?.Dispose();
+        _attended?.Dispose();
+        _shared?.Dispose();
+        _input?.Normed.Dispose();
+        (_x, _attended, _shared, _input) = (null, null, null, null);
+    }
+}

@@ -1,0 +1,27 @@
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+using Akka.Actor;
+
+namespace ActorLlama.Runtime.Stages;
+
+/// <summary>Between a stage and its router, on one device's thread. A message that is never received is disposed as a dead letter.</summary>
+internal static class RouterProtocol
+{
+    /// <summary>Have these rows computed by their experts. Answered by <see cref="Gathered"/> or <see cref="Lost"/>. The routing's rows change owner.</summary>
+    public sealed record Dispatch(BatchId Batch, int Layer, Routing Routing) : INoSerializationVerificationNeeded, IDisposable
+    {
+        public void Dispose() => Routing.Dispose();
+    }
+
+    /// <summary>All rows, in assignment order [T·k, D]; the receiver owns them.</summary>
+    public sealed record Gathered(BatchId Batch, int Layer, Activation Rows) : INoSerializationVerificationNeeded, IDisposable
+    {
+        public void Dispose() => Rows.Dispose();
+    }
+
+    /// <summary>The call cannot be answered in time; the batch is lost.</summary>
+    public sealed record Lost(BatchId Batch, int Layer, RefusalReason Reason, string Message) : INoSerializationVerificationNeeded;
+
+    /// <summary>Drop what is outstanding for batches of earlier pipeline epochs, or for this one.</summary>
+    public sealed record Forget(BatchId? Batch) : INoSerializationVerificationNeeded;
+}

@@ -1,0 +1,270 @@
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Devices;
+using ActorLlama.Runtime.Lanes;
+using ActorLlama.Runtime.Nodes;
+using Akka.Actor;
+
+namespace ActorLlama.Runtime.Stages;
+
+/// <summary>
+/// Layers of the trunk of one pipeline and their KV caches; runs batches layer by layer on its device's thread, yielding after each layer
+/// and while experts compute. Loading -> Serving; it ends when its device is told to drop it.
+/// </summary>
+internal sealed class StageActor : UntypedActor
+{
+    private readonly NodeContext _node;
+    private readonly NodeDevice _device;
+    private readonly StagePlacement _placement;
+    private readonly Dictionary<BatchId, BatchRun> _running = [];
+    private readonly IActorRef _router;
+    private SequenceCaches? _caches;
+    private TrunkStage? _stage;
+    private LaneTarget? _self;
+    private long _pipelineEpoch;
+
+    public StageActor(NodeContext node, NodeDevice device, StagePlacement placement)
+    {
+        (_node, _device, _placement) = (node, device, placement);
+        _router = Context.ActorOf(ExpertRouter.Props(node, device).WithDispatcher(device.Dispatcher), "router");
+    }
+
+    public static Props Props(NodeContext node, NodeDevice device, StagePlacement placement) =>
+        Akka.Actor.Props.Create(() => new StageActor(node, device, placement));
+
+    private sealed record Load : INoSerializationVerificationNeeded;
+
+    private sealed record Continue(BatchId Batch) : INoSerializationVerificationNeeded;
+
+    private sealed record RunShared(BatchId Batch, int Layer) : INoSerializationVerificationNeeded;
+
+    protected override void PreStart() => Self.Tell(new Load());
+
+    protected override void OnReceive(object message) => Loading(message);
+
+    private void Loading(object message)
+    {
+        switch (message)
+        {
+            case Load: LoadWeights(); break;
+            case DeviceProtocol.Wire wire: _pipelineEpoch = wire.PipelineEpoch; break;
+            case LaneEnvelope { Message: StageProtocol.Run run } envelope:
+                envelope.Payload?.Dispose();
+                Fail(run, RefusalReason.Loading, "it is still loading");
+                break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    private void Serving(object message)
+    {
+        switch (message)
+        {
+            case LaneEnvelope { Message: StageProtocol.Run run } envelope: Start(run, envelope.Payload); break;
+            case LaneEnvelope { Message: StageProtocol.Free free }: Free(free); break;
+            case Continue next: WithRun(next.Batch, Advance); break;
+            case RunShared shared: WithRun(shared.Batch, run => RunSharedExpert(run, shared.Layer)); break;
+            case RouterProtocol.Gathered gathered: Combine(gathered); break;
+            case RouterProtocol.Lost lost: WithRun(lost.Batch, run => Fail(run, lost.Reason, lost.Message)); break;
+            case DeviceProtocol.Wire wire: Wire(wire.PipelineEpoch); break;
+            case LaneFailed { Message: StageProtocol.Run run } failed: Fail(run, RefusalReason.Failed, $"the next stage is out of reach ({failed.Reason})"); break;
+            case LaneFailed: break; // An answer the scheduler could not get: its deadline covers it.
+            default: Unhandled(message); break;
+        }
+    }
+
+    protected override void PreRestart(Exception reason, object message)
+    {
+        foreach (var run in _running.Values.ToArray()) Fail(run.Message, RefusalReason.Failed, reason.Message);
+        base.PreRestart(reason, message);
+    }
+
+    protected override void PostStop()
+    {
+        if (_self is { } self) _node.Lane.Unregister(self);
+        DropRuns();
+        _caches?.Dispose();
+        _stage?.Dispose();
+    }
+
+    private void LoadWeights()
+    {
+        Report(0, null);
+        try
+        {
+            _stage = TrunkStage.Load(
+                _device.Backend, _node.Model.Config, new LayerRange(_placement.FirstLayer, _placement.Layers), _node.Model.Checkpoint,
+                _node.Model.AllowNaN, bytes => Report(bytes, null));
+        }
+        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or OutOfMemoryException)
+        {
+            Report(0, e.Message);
+            throw;
+        }
+
+        _caches = new SequenceCaches(_stage.NewCache);
+        // After a restart nobody wires the stage again: the board has the epoch.
+        if (_node.Board.Plan.PipelineEpochs is { } epochs && _placement.Pipeline < epochs.Length) _pipelineEpoch = epochs[_placement.Pipeline];
+        _self = _node.Lane.Register(Self);
+        Become(Serving);
+        Report(_stage.Bytes, null);
+    }
+
+    /// <summary>The pipeline has other stages now: what was computed with the old ones is void.</summary>
+    private void Wire(long epoch)
+    {
+        if (epoch != _pipelineEpoch)
+        {
+            _pipelineEpoch = epoch;
+            DropRuns();
+            _router.Tell(new RouterProtocol.Forget(null));
+            _caches!.Dispose();
+        }
+
+        Report(_stage!.Bytes, null);
+    }
+
+    private void Start(StageProtocol.Run message, Payload? payload)
+    {
+        using (payload)
+        {
+            if (message.Batch.Plan < _pipelineEpoch) return;
+            if (message.Batch.Plan > _pipelineEpoch)
+            {
+                Fail(message, RefusalReason.Stale, $"it is wired to epoch {_pipelineEpoch}, not {message.Batch.Plan}");
+                return;
+            }
+
+            foreach (var older in _running.Keys.Where(b => b.Number == message.Batch.Number).ToArray()) Drop(older);
+            _caches!.Free(message.Freed);
+            if (_caches.TryRows(message.Sequences, out var reason) is not { } rows)
+            {
+                Fail(message, RefusalReason.Unknown, reason);
+                return;
+            }
+
+            var run = new BatchRun(message, rows, _placement.FirstLayer);
+            _running.Add(message.Batch, run);
+            Guard(run, () =>
+            {
+                run.Enter(_stage!.IsFirst ? _stage.Embed(message.Ids.AsSpan()) : Rows.Open(_device.Backend, payload!, _node.Model.Config.HiddenSize));
+                if (run.X.Rows != rows.Rows) throw new MessageFormatException($"Stage: {run.X.Rows} rows came for a batch of {rows.Rows}.");
+                Advance(run);
+            });
+        }
+    }
+
+    /// <summary>One layer, or the end of the stage.</summary>
+    private void Advance(BatchRun run) => Guard(run, () =>
+    {
+        if (run.Layer == _placement.FirstLayer + _placement.Layers)
+        {
+            Finish(run);
+            return;
+        }
+
+        var attended = _stage!.Attend(run.Layer, run.X, run.Rows);
+        if (_node.Model.Config.IsMoe[run.Layer])
+        {
+            var input = _stage.Route(run.Layer, attended);
+            run.AwaitExperts(attended, input);
+            _router.Tell(new RouterProtocol.Dispatch(run.Message.Batch, run.Layer, input.Routing));
+            Self.Tell(new RunShared(run.Message.Batch, run.Layer));
+        }
+        else
+        {
+            using (attended) run.Pass(_stage.DenseFfn(run.Layer, attended));
+            Self.Tell(new Continue(run.Message.Batch));
+        }
+    });
+
+    private void RunSharedExpert(BatchRun run, int layer)
+    {
+        if (run.Layer == layer) Guard(run, () => run.RunShared(_stage!));
+    }
+
+    private void Combine(RouterProtocol.Gathered gathered)
+    {
+        if (_running.TryGetValue(gathered.Batch, out var run) && run.Layer == gathered.Layer)
+            Guard(run, () =>
+            {
+                run.Combine(_stage!, gathered.Rows);
+                Self.Tell(new Continue(gathered.Batch));
+            });
+        else
+            gathered.Dispose();
+    }
+
+    private void Finish(BatchRun run)
+    {
+        var message = run.Message;
+        if (_stage!.IsLast)
+        {
+            var (ids, logits) = BatchOutput.Compute(_stage, _device.Backend, _node.Model.Config.VocabSize, run.TakeX(), message.Sequences);
+            _node.Lane.Send(message.Scheduler, LaneClass.Response, new StageProtocol.Ran(message.Batch, ids), logits, null, Self);
+        }
+        else if (Next() is { } next)
+            SendOn(next, message with { Ids = [] }, Rows.ToPayload(_device.Backend, run.TakeX(), _node.Lane, next));
+        else
+            Fail(message, RefusalReason.Failed, "the next stage is not known");
+        Drop(message.Batch);
+    }
+
+    private void Free(StageProtocol.Free free)
+    {
+        _caches!.Free(free.Sequences);
+        if (!_stage!.IsLast && Next() is { } next) SendOn(next, free, null);
+    }
+
+    private void SendOn(LaneTarget next, ILaneMessage message, Payload? payload) =>
+        _node.Lane.Send(next, LaneClass.Request, message, payload, null, Self);
+
+    private LaneTarget? Next() => _node.Board.Routes.Stages.FirstOrDefault(s =>
+        s.PlanEpoch == _pipelineEpoch && s.Placement.Pipeline == _placement.Pipeline && s.Placement.Index == _placement.Index + 1)?.Stage;
+
+    private void WithRun(BatchId batch, Action<BatchRun> act)
+    {
+        if (_running.TryGetValue(batch, out var run)) act(run);
+    }
+
+    /// <summary>Too little memory loses the batch, not the stage.</summary>
+    private void Guard(BatchRun run, Action act)
+    {
+        try
+        {
+            act();
+        }
+        catch (OutOfMemoryException e)
+        {
+            Fail(run, RefusalReason.Failed, $"it is out of memory: {e.Message}");
+        }
+    }
+
+    private void Fail(BatchRun run, RefusalReason reason, string why)
+    {
+        Fail(run.Message, reason, why);
+        Drop(run.Message.Batch);
+    }
+
+    private void Fail(StageProtocol.Run message, RefusalReason reason, string why)
+    {
+        var where = $"Stage {_placement.Index} of pipeline {_placement.Pipeline} on {_device.Options.Name} of {_node.Options.Name}";
+        _node.Lane.Send(message.Scheduler, LaneClass.Response, new StageProtocol.Failed(message.Batch, reason, $"{where}: {why}"), null, null, Self);
+    }
+
+    private void Drop(BatchId batch)
+    {
+        if (!_running.Remove(batch, out var run)) return;
+        run.Dispose();
+        _router.Tell(new RouterProtocol.Forget(batch));
+    }
+
+    private void DropRuns()
+    {
+        foreach (var run in _running.Values) run.Dispose();
+        _running.Clear();
+    }
+
+    private void Report(long loadedBytes, string? fault) => Context.Parent.Tell(new DeviceProtocol.StageHeld(
+        new(_pipelineEpoch, _placement, _self, null, loadedBytes, fault)));
+}

@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using ActorLlama.Planning.Supervision;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Nodes;
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Event;
+
+namespace ActorLlama.Runtime.Supervision;
+
+/// <summary>
+/// The cluster's singleton: members and offers in, plan, assignments and routes out. It assigns and never relays tokens. One state here; the
+/// states of the cluster are those of <see cref="SupervisorRules"/>.
+/// </summary>
+internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
+{
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
+
+    private readonly NodeContext _node;
+    private readonly IActorRef _experts;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Dictionary<NodeId, IActorRef> _nodes = [];
+    private SupervisorState _state;
+
+    public ClusterSupervisor(NodeContext node, IActorRef experts)
+    {
+        (_node, _experts) = (node, experts);
+        _state = SupervisorState.Start(node.Options.Supervisor, node.NowMs);
+    }
+
+    public static Props Props(NodeContext node, IActorRef experts) => Akka.Actor.Props.Create(() => new ClusterSupervisor(node, experts));
+
+    private sealed record PlanTick : INoSerializationVerificationNeeded;
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PreStart()
+    {
+        _log.Info("Supervisor starts on {Node}", _node.Options.Name);
+        Cluster.Get(Context.System).Subscribe(
+            Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.MemberUp), typeof(ClusterEvent.MemberRemoved));
+        Timers.StartPeriodicTimer(nameof(PlanTick), new PlanTick(), s_tick);
+    }
+
+    protected override void OnReceive(object message)
+    {
+        switch (message)
+        {
+            case NodeProtocol.Offer offer: Take(offer); break;
+            case ClusterProtocol.GetStatus: Sender.Tell(SupervisorRules.Status(_state, _node.Self)); break;
+            case ClusterEvent.MemberUp up: Step(new SupervisorEvent.MemberUp(IdOf(up.Member))); break;
+            case ClusterEvent.MemberRemoved gone: Lose(IdOf(gone.Member)); break;
+            case PlanTick: Step(new SupervisorEvent.Tick()); break;
+            default: Unhandled(message); break;
+        }
+    }
+
+    protected override void PostStop() => Cluster.Get(Context.System).Unsubscribe(Self);
+
+    private void Take(NodeProtocol.Offer offer)
+    {
+        _nodes[offer.Node] = Sender;
+        Step(new SupervisorEvent.OfferReceived(offer));
+    }
+
+    private void Lose(NodeId node)
+    {
+        _nodes.Remove(node);
+        Step(new SupervisorEvent.MemberLost(node));
+    }
+
+    private void Step(SupervisorEvent happened)
+    {
+        (_state, var effects) = SupervisorRules.Step(_state, happened, _node.NowMs);
+        foreach (var effect in effects) Perform(effect);
+    }
+
+    private void Perform(SupervisorEffect effect)
+    {
+        switch (effect)
+        {
+            case SupervisorEffect.AssignTo assign: TellNodes(assign.Nodes, assign.Assign); break;
+            case SupervisorEffect.PublishRoutes publish: TellNodes(publish.Nodes, publish.Routes); break;
+            case SupervisorEffect.PlaceShard: break; // The allocation strategy reads the plan itself.
+            case SupervisorEffect.Serve serve: _experts.Tell(serve.Message); break;
+            case SupervisorEffect.Refuse refuse: TellNodes([refuse.Node], new NodeProtocol.Refused(refuse.Reason)); break;
+            case SupervisorEffect.Report report: _log.Info("Cluster is {State}: {Reason}", report.State, report.Reason); break;
+        }
+    }
+
+    private void TellNodes(ImmutableArray<NodeId> nodes, object message)
+    {
+        foreach (var node in nodes)
+            if (_nodes.TryGetValue(node, out var actor)) actor.Tell(message);
+    }
+
+    private static NodeId IdOf(Member member) => new(member.Address.ToString(), member.UniqueAddress.Uid);
+}
