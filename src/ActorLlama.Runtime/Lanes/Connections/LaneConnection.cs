@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using Akka.Event;
 
@@ -49,6 +50,7 @@ internal abstract class LaneConnection : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     protected async ValueTask WaitAsync() => await _wake.Reader.ReadAsync(Ended).ConfigureAwait(false);
 
     /// <summary>Runs both loops until one ends, then ends the other.</summary>

@@ -1,10 +1,11 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace ActorLlama.Runtime.Lanes;
 
 /// <summary>
 /// Frames from a stream. Memory: one pooled buffer that grows with the bytes that have arrived, never with a length that was only
-/// claimed. Used by one loop at a time.
+/// claimed. Used by one loop at a time, which awaits each call once: that is why their state can be pooled.
 /// </summary>
 internal sealed class FrameReader(Stream stream, TimeProvider time) : IDisposable
 {
@@ -22,6 +23,7 @@ internal sealed class FrameReader(Stream stream, TimeProvider time) : IDisposabl
     }
 
     /// <summary>The next frame's header, or null at the end of the stream. Throws <see cref="LaneFormatException"/>.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<FrameHeader?> ReadHeaderAsync(int maxLength, CancellationToken cancel)
     {
         if (_start == _end && !await FillAsync(cancel).ConfigureAwait(false)) return null;
@@ -32,6 +34,7 @@ internal sealed class FrameReader(Stream stream, TimeProvider time) : IDisposabl
     }
 
     /// <summary>The next bytes in one piece, valid until the next call.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ReadOnlyMemory<byte>> ReadAsync(int count, CancellationToken cancel)
     {
         await BufferAsync(count, cancel).ConfigureAwait(false);
@@ -41,6 +44,7 @@ internal sealed class FrameReader(Stream stream, TimeProvider time) : IDisposabl
     }
 
     /// <summary>The next bytes into <paramref name="into"/>, past the buffer where they are not in it yet.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask CopyAsync(Memory<byte> into, CancellationToken cancel)
     {
         var buffered = Math.Min(into.Length, _end - _start);
@@ -73,12 +77,14 @@ internal sealed class FrameReader(Stream stream, TimeProvider time) : IDisposabl
         _buffer = [];
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask BufferAsync(int count, CancellationToken cancel)
     {
         while (_end - _start < count)
             if (!await FillAsync(cancel).ConfigureAwait(false)) throw Truncated();
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FillAsync(CancellationToken cancel)
     {
         if (_start == _end) _start = _end = 0;

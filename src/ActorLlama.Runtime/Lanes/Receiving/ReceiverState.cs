@@ -13,6 +13,7 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
     /// <summary>Unwritten answers about messages to targets that do not exist; a peer that provokes more is cut off.</summary>
     public const int MaxUndelivered = 4096;
 
+    private const int MaxIdleUses = 256;
     private readonly Lock _gate = new();
     private readonly Dictionary<(LaneTargets.Registered, LaneClass), CreditUse> _uses = [];
     private readonly Queue<long> _credits = new();
@@ -46,7 +47,7 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
             var use = receipt.Use;
             use.Messages--;
             use.Bytes -= receipt.Bytes;
-            if (use.Messages == 0) _uses.Remove((use.Target, use.Class));
+            if (use.Messages == 0 && _uses.Count > MaxIdleUses) _uses.Remove((use.Target, use.Class));
             if (_isClosed) return;
             if (failure is { } reason) _undelivered.Enqueue((receipt.Id, reason));
             else _credits.Enqueue(receipt.Id);

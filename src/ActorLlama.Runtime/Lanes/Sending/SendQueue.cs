@@ -10,6 +10,7 @@ namespace ActorLlama.Runtime.Lanes;
 /// </summary>
 internal sealed class SendQueue(LaneOptions options, LaneSocket socket, TimeProvider time)
 {
+    private const int MaxIdleTargets = 256;
     private readonly Lock _gate = new();
     private readonly Dictionary<(LaneTarget To, LaneClass Class), TargetQueue> _targets = [];
     private readonly Dictionary<long, Outgoing> _unsettled = [];
@@ -247,7 +248,7 @@ internal sealed class SendQueue(LaneOptions options, LaneSocket socket, TimeProv
         }
         if (item.CreditReturned && (item.Answered || !item.WantsResponse)) _unsettled.Remove(item.Id);
         JoinRound(item.Class, queue);
-        if (queue.IsIdle) _targets.Remove((item.To with { Request = 0 }, item.Class));
+        if (_targets.Count > MaxIdleTargets && queue.IsIdle) _targets.Remove((item.To with { Request = 0 }, item.Class));
     }
 
     private void JoinRound(LaneClass laneClass, TargetQueue queue)
