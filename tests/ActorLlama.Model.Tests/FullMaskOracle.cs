@@ -1,4 +1,5 @@
 using ActorLlama.Kernels;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ActorLlama.Model.Tests;
@@ -48,7 +49,8 @@ internal static class FullMaskOracle
             q_THh = q_THh * tensor(factors.ToArray()).view(-1, 1, 1);
         }
         var repeats = config.QueryHeads / config.KvHeads;
-        var scores_HTT = q_THh.transpose(0, 1).matmul(k_TGh.repeat_interleave(repeats, 1).permute(1, 2, 0)) / Math.Sqrt(width);
+        using Scalar root = Math.Sqrt(width);
+        var scores_HTT = q_THh.transpose(0, 1).matmul(k_TGh.repeat_interleave(repeats, 1).permute(1, 2, 0)) / root;
         var p_HTT = (scores_HTT + Mask(config.UsesRope[layer] ? config.AttentionChunk : null, (int)length)).softmax(-1);
         var mixed_TD = p_HTT.matmul(v_TGh.repeat_interleave(repeats, 1).transpose(0, 1)).transpose(0, 1).reshape(length, -1);
         return mixed_TD.matmul(W(weights, ParameterNames.AttnO(layer)).t());
@@ -103,7 +105,8 @@ internal static class FullMaskOracle
             foreach (var expert in Enumerable.Range(0, z.Length).OrderByDescending(e => z[e]).ThenBy(e => e).Take(config.ExpertsPerToken))
             {
                 var parts = gateUp[expert].chunk(2, 1);
-                row = row + Ffn(x_1D / (1 + Math.Exp(-z[expert])), parts[0], parts[1], down[expert]);
+                using Scalar inverse = 1 + Math.Exp(-z[expert]);
+                row = row + Ffn(x_1D / inverse, parts[0], parts[1], down[expert]);
             }
             rows.Add(row);
         }
@@ -116,7 +119,11 @@ internal static class FullMaskOracle
         return (gate * gate.sigmoid() * x_TD.matmul(up_DF)).matmul(down_FD);
     }
 
-    private static Tensor Rms(Tensor x, double eps) => x / (x.pow(2).mean([-1], keepdim: true) + eps).sqrt();
+    private static Tensor Rms(Tensor x, double eps)
+    {
+        using Scalar least = eps;
+        return x / ((x * x).mean([-1], keepdim: true) + least).sqrt();
+    }
 
     private static unsafe Tensor W(ITensorSource weights, string name)
     {

@@ -1,8 +1,13 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ActorLlama.Model;
 
-/// <summary>Formulas of spec section 2 on tensors, differentiable. Each rounds to the activations' type exactly where design section 8 says.</summary>
+/// <summary>
+/// Formulas of spec section 2 on tensors, differentiable. Each rounds to the activations' type exactly where design section 8 says.
+/// Every number goes to libtorch as a <c>using Scalar</c>: the binding does not keep alive the one it makes of a plain double, and the
+/// garbage collector has freed it in the middle of the call.
+/// </summary>
 internal static class TorchMath
 {
     // Scores of one attention tile: 256 MiB of float32.
@@ -27,7 +32,8 @@ internal static class TorchMath
     public static Tensor Normalized(Tensor x, double eps)
     {
         var wide = x.to(ScalarType.Float32);
-        return (wide * rsqrt((wide * wide).mean([-1], keepdim: true) + eps)).to(x.dtype);
+        using Scalar least = eps;
+        return (wide * rsqrt((wide * wide).mean([-1], keepdim: true) + least)).to(x.dtype);
     }
 
     /// <summary>Turns pairs (2j, 2j + 1) of x [T,H,h] by angles given as cos and sin [T,1,h/2].</summary>
@@ -62,15 +68,16 @@ internal static class TorchMath
         var k_Ghm = k_mGh.to(ScalarType.Float32).permute(1, 2, 0);
         var v_Gmh = v_mGh.to(ScalarType.Float32).permute(1, 0, 2);
         var tile = Math.Max(1, TileScores / (heads * m));
+        using Scalar scale = 1 / Math.Sqrt(width), never = double.NegativeInfinity;
         var parts = new List<Tensor>();
         for (long at = 0; at < n; at += tile)
         {
             var count = Math.Min(tile, n - at);
             var q_Grh = q_nHh.narrow(0, at, count).to(ScalarType.Float32).view(count, groups, heads / groups, width)
                 .permute(1, 2, 0, 3).reshape(groups, -1, width);
-            var scores = q_Grh.matmul(k_Ghm).mul(1 / Math.Sqrt(width)).view(groups, heads / groups, count, m);
+            var scores = q_Grh.matmul(k_Ghm).mul(scale).view(groups, heads / groups, count, m);
             if (Mask(firstQuery + at, count, firstKey, m, chunk, q_nHh.device) is { } hidden_nm)
-                scores = scores.masked_fill(hidden_nm, double.NegativeInfinity);
+                scores = scores.masked_fill(hidden_nm, never);
             var p_Grm = scores.softmax(-1).view(groups, -1, m);
             parts.Add(p_Grm.matmul(v_Gmh).view(groups, heads / groups, count, width).permute(2, 0, 1, 3).reshape(count, heads * width));
         }
@@ -81,9 +88,12 @@ internal static class TorchMath
     private static Tensor? Mask(long firstQuery, long queries, long firstKey, long keys, int? chunk, Device device)
     {
         if (queries == 1 && firstKey + keys - 1 <= firstQuery && (chunk is not { } size || firstKey / size == firstQuery / size)) return null;
-        var p_n1 = arange(firstQuery, firstQuery + queries, ScalarType.Int64, device).unsqueeze(1);
-        var k_1m = arange(firstKey, firstKey + keys, ScalarType.Int64, device).unsqueeze(0);
+        using Scalar one = 1L, fromQuery = firstQuery, toQuery = firstQuery + queries, fromKey = firstKey, toKey = firstKey + keys;
+        var p_n1 = arange(fromQuery, toQuery, one, ScalarType.Int64, device).unsqueeze(1);
+        var k_1m = arange(fromKey, toKey, one, ScalarType.Int64, device).unsqueeze(0);
         var hidden = k_1m.greater(p_n1);
-        return chunk is { } width ? hidden.logical_or(k_1m.div(width, RoundingMode.floor).not_equal(p_n1.div(width, RoundingMode.floor))) : hidden;
+        if (chunk is null) return hidden;
+        using Scalar width = (long)chunk;
+        return hidden.logical_or(k_1m.div(width, RoundingMode.floor).not_equal(p_n1.div(width, RoundingMode.floor)));
     }
 }
