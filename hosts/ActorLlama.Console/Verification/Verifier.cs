@@ -11,6 +11,7 @@ internal static class Verifier
 {
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_countersFor = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_report = TimeSpan.FromMilliseconds(1500);
     private static readonly TimeSpan s_countersPoll = TimeSpan.FromMilliseconds(250);
     private static readonly SamplingOptions s_greedy = new(0, 1, 0, 0);
 
@@ -57,7 +58,7 @@ internal static class Verifier
             golden.Logits is { } logits ? LogitsComparison.Of(rows, logits, golden.Width) : null);
     }
 
-    /// <summary>Nodes report once a second: waits, bounded, until none is left that seems to have done nothing.</summary>
+    /// <summary>Nodes report once a second: waits for that, and further, bounded, while one seems to have done nothing.</summary>
     private static async Task<(ImmutableArray<VerificationReport.ShardRows>, ImmutableArray<VerificationReport.NodeBytes>)> CountersAsync(
         ClusterConnection connection, ClusterProtocol.Status before, CancellationToken cancellation)
     {
@@ -72,7 +73,7 @@ internal static class Verifier
                 n.Name, n.Counters.LaneBytesSent - (before.Nodes.FirstOrDefault(b => b.Node == n.Node)?.Counters.LaneBytesSent ?? 0)))
                 .OrderBy(n => n.Name, StringComparer.Ordinal).ToImmutableArray();
             var allBusy = shards.All(s => s.Rows > 0) && (nodes.Length < 2 || nodes.All(n => n.LaneBytesSent > 0));
-            if (allBusy || clock.Elapsed > s_countersFor) return (shards, nodes);
+            if ((allBusy && clock.Elapsed > s_report) || clock.Elapsed > s_countersFor) return (shards, nodes);
             await Task.Delay(s_countersPoll, cancellation);
         }
     }

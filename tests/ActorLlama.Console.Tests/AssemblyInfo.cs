@@ -1,0 +1,2 @@
+// Each process test wants the machine's cores for itself.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -1,0 +1,74 @@
+using ActorLlama.TestKit;
+
+namespace ActorLlama.Cli.Tests;
+
+/// <summary>Mistakes on the command line and in files: one clear line, a non-zero exit code, nothing started.</summary>
+public sealed class CommandLineTests
+{
+    [Theory]
+    [InlineData("bogus", "bogus")]
+    [InlineData("decode --bogus", "bogus")]
+    [InlineData("chat --mode talk", "\"talk\"", "chat or complete")]
+    [InlineData("up --nodes 0", "--nodes is 0", "at least 1")]
+    [InlineData("up --nodes two", "two")]
+    [InlineData("verify --model m", "golden")]
+    [InlineData("verify --golden g", "--model and --cluster")]
+    [InlineData("verify --golden g --model m --dtype float64", "\"float64\"", "bfloat16")]
+    [InlineData("decode --model m --cluster c --prompt x", "exclude")]
+    [InlineData("decode --model m", "--prompt and --prompt-tokens")]
+    [InlineData("decode --model m --prompt x --temperature -1", "-1")]
+    [InlineData("decode --model m --prompt x --top-p 1.5", "1.5", "at most 1")]
+    [InlineData("decode --model m --prompt x --max-tokens 0", "--max-tokens is 0")]
+    [InlineData("node", "config")]
+    public async Task Wrong_usage_is_told_in_one_line(string line, params string[] parts) =>
+        (await ProgramRun.ToEndAsync(line.Split(' '))).AssertFailed(CommandLine.WrongUsage, parts);
+
+    [Theory]
+    [InlineData("decode --model /nowhere/m --prompt x", "\"/nowhere/m\"", "does not exist")]
+    [InlineData("decode --model /nowhere/m --prompt-tokens 1,x,3", "\"x\"", "token id")]
+    [InlineData("verify --model m --golden /nowhere/g", "/nowhere/g")]
+    [InlineData("tokenize --tokenizer /nowhere/t", "\"/nowhere/t\"", "does not exist")]
+    [InlineData("cluster status --cluster here", "\"here\"", "HOST:PORT")]
+    [InlineData("init --shape nothing --out /nowhere/o", "\"nothing\"", "\"tiny-scout\"")]
+    public async Task Files_and_values_that_are_not_there_are_named(string line, params string[] parts) =>
+        (await ProgramRun.ToEndAsync(line.Split(' '))).AssertFailed(CommandLine.Failed, parts);
+
+    [Theory]
+    [InlineData("--prompt")]
+    [InlineData("--prompt-tokens")]
+    public async Task An_empty_prompt_is_refused(string option) =>
+        (await ProgramRun.ToEndAsync(["decode", "--model", ProgramRun.SampleModel, option, ""])).AssertFailed(CommandLine.Failed, "empty");
+
+    [Fact]
+    public async Task Help_lists_every_verb()
+    {
+        var ended = await ProgramRun.ToEndAsync(["--help"]);
+        Assert.Equal(0, ended.ExitCode);
+        foreach (var verb in new[] { "node", "up", "chat", "decode", "verify", "tokenize", "init", "cluster" })
+            Assert.Contains($" {verb} ", ended.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\u001b', ended.Output);
+    }
+
+    [Fact]
+    public async Task Tokenize_writes_one_line_of_ids_per_line()
+    {
+        var tokenizer = Path.Combine(ProgramRun.SampleModel, "tokenizer.model");
+        var encoded = await ProgramRun.ToEndAsync(["tokenize", "--tokenizer", tokenizer], "{\"text\":\"ROMEO: hi\"}\n{\"text\":\"\"}\n");
+        Assert.Equal("{\"ids\":[867,58,289,105]}\n{\"ids\":[]}\n", encoded.Output);
+        var decoded = await ProgramRun.ToEndAsync(["tokenize", "--tokenizer", tokenizer, "--decode"], encoded.Output);
+        Assert.Equal("{\"text\":\"ROMEO: hi\"}\n{\"text\":\"\"}\n", decoded.Output);
+        (await ProgramRun.ToEndAsync(["tokenize", "--tokenizer", tokenizer], "{\"ids\":[1]}\n")).AssertFailed(CommandLine.Failed, "line 1", "\"text\"");
+    }
+
+    [Fact]
+    public async Task Init_writes_a_checkpoint_of_a_shipped_shape_and_refuses_to_write_over_it()
+    {
+        using var folder = new TemporaryFolder();
+        var target = folder.PathOf("scout");
+        var ended = await ProgramRun.ToEndAsync(["init", "--shape", "tiny-scout", "--seed", "1", "--out", target]);
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Equal(target + "\n", ended.Output);
+        using (var checkpoint = Checkpoints.CheckpointDirectory.Open(target)) Assert.Equal(128, checkpoint.Config.HiddenSize);
+        (await ProgramRun.ToEndAsync(["init", "--shape", "tiny-scout", "--out", target])).AssertFailed(CommandLine.Failed, target);
+    }
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using ActorLlama.TestKit;
+
+namespace ActorLlama.Cli.Tests;
+
+/// <summary>The program as a process, as a person runs it.</summary>
+internal sealed partial class ProgramRun : IDisposable
+{
+    public const int SigInt = 2;
+    public const int SigKill = 9;
+    public const int SigTerm = 15;
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(120);
+    private readonly Process _process;
+
+    private ProgramRun(Process process) => _process = process;
+
+    public int Pid => _process.Id;
+
+    public StreamReader Output => _process.StandardOutput;
+
+    public StreamWriter Input => _process.StandardInput;
+
+    public static string SampleModel => Path.Combine(Shared.RepositoryRoot, "models", "bard");
+
+    public static ProgramRun Start(string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        var info = new ProcessStartInfo(ProgramPath.DotNet)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        foreach (var argument in arguments.Prepend(ProgramPath.Program)) info.ArgumentList.Add(argument);
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>()) info.Environment[name] = value;
+        return new ProgramRun(Process.Start(info)!);
+    }
+
+    /// <summary>Runs to the end: exit code and both outputs.</summary>
+    public static async Task<Ended> ToEndAsync(string[] arguments, string input = "", IReadOnlyDictionary<string, string>? environment = null)
+    {
+        using var run = Start(arguments, environment);
+        await run.Input.WriteAsync(input);
+        run.Input.Close();
+        return await run.EndAsync();
+    }
+
+    public async Task<Ended> EndAsync()
+    {
+        var output = _process.StandardOutput.ReadToEndAsync();
+        var error = _process.StandardError.ReadToEndAsync();
+        await _process.WaitForExitAsync().WaitAsync(s_bound);
+        return new Ended(_process.ExitCode, await output, await error);
+    }
+
+    public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
+
+    public static void SignalTo(int pid, int signal) => _ = Kill(pid, signal);
+
+    /// <summary>Waits, bounded, until none of the processes runs.</summary>
+    public static async Task AllEndAsync(IEnumerable<int> pids, string phase)
+    {
+        var clock = Stopwatch.StartNew();
+        foreach (var pid in pids)
+            while (Runs(pid))
+            {
+                Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"{phase}: process {pid} still runs after 15 s");
+                await Task.Delay(20);
+            }
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        _process.Dispose();
+    }
+
+    /// <summary>A zombie has ended; only its parent has not looked.</summary>
+    private static bool Runs(int pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{pid}/stat");
+            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int pid, int signal);
+
+    /// <summary>How the program ended.</summary>
+    internal sealed record Ended(int ExitCode, string Output, string Error)
+    {
+        public string LastLine => Output.TrimEnd('\n').Split('\n')[^1];
+
+        /// <summary>A clear failure: that exit code, nothing on standard output, one line on standard error that has all the parts.</summary>
+        public void AssertFailed(int exitCode, params string[] parts)
+        {
+            Assert.True(ExitCode == exitCode, $"exit code {ExitCode}, not {exitCode}: {Error}");
+            var line = Assert.Single(Error.TrimEnd('\n').Split('\n'));
+            Assert.StartsWith("error: ", line, StringComparison.Ordinal);
+            foreach (var part in parts) Assert.Contains(part, line, StringComparison.Ordinal);
+        }
+    }
+}
