@@ -129,7 +129,8 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         {
             return ActorSystem.Create(SystemName, ConfigurationFactory.ParseString(own).WithFallback(options.Akka));
         }
-        catch (Exception e) when (e.GetBaseException() is System.Net.Sockets.SocketException socket)
+        // Twice: the base of an aggregate is the first that is none, and that one has a cause of its own.
+        catch (Exception e) when (e.GetBaseException().GetBaseException() is System.Net.Sockets.SocketException socket)
         {
             throw new InvalidDataException(
                 $"Cluster: cannot listen on {options.Cluster.Host}:{options.Cluster.Port}: {socket.Message}. "

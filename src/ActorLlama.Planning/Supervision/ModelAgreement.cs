@@ -30,11 +30,11 @@ internal static class ModelAgreement
     private static string Differs(NodeProtocol.Offer offer, string what, object theirs, object ours, string change) =>
         $"Cluster: node \"{offer.Name}\" has {what} \"{theirs}\", the cluster has \"{ours}\"; they must be equal. {change}";
 
+    /// <summary>Not the name: that is the folder's, and each node has its own.</summary>
     private static (string Field, object Ours, object Theirs)? ShapeDifference(ModelShape ours, ModelShape theirs)
     {
         (string, object, object)[] fields =
         [
-            ("name", ours.Name, theirs.Name),
             ("hidden size", ours.HiddenSize, theirs.HiddenSize),
             ("vocabulary", ours.VocabSize, theirs.VocabSize),
             ("positions", ours.MaxPositions, theirs.MaxPositions),

@@ -25,14 +25,15 @@ internal sealed partial class ProgramRun : IDisposable
 
     public static ProgramRun Start(string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var info = new ProcessStartInfo(ProgramPath.DotNet)
+        // Whoever runs the tests may ignore SIGINT, and children inherit that; a person's shell does not.
+        var info = new ProcessStartInfo("/usr/bin/env")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
         };
-        foreach (var argument in arguments.Prepend(ProgramPath.Program)) info.ArgumentList.Add(argument);
+        foreach (var argument in arguments.Prepend(ProgramPath.Program).Prepend(ProgramPath.DotNet).Prepend("--default-signal=INT")) info.ArgumentList.Add(argument);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) info.Environment[name] = value;
         return new ProgramRun(Process.Start(info)!);
     }

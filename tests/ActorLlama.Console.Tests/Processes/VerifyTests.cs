@@ -1,0 +1,55 @@
+using System.Text.Json;
+using ActorLlama.TestKit;
+
+namespace ActorLlama.Cli.Tests;
+
+/// <summary>The golden files through real processes: within tolerance everywhere, and the same bits on every topology.</summary>
+public sealed class VerifyTests
+{
+    [SharedTheory]
+    [InlineData("tiny-scout", "--nodes 3 --expert-shards 2 --stages 2", "--nodes 3 --expert-shards 4 --stages 4")]
+    [InlineData("tiny-maverick", "--nodes 3 --expert-shards 8 --stages 2", "--nodes 3 --expert-shards 4")]
+    [InlineData("bard", "--nodes 3")]
+    public async Task Every_topology_gives_the_golden_tokens_and_the_same_bits(string model, params string[] topologies)
+    {
+        var one = await PassAsync(model, "--nodes 1");
+        Assert.True(one.GetProperty("decode").GetProperty("tokens_equal").GetBoolean());
+        foreach (var topology in topologies)
+        {
+            var spread = await PassAsync(model, topology);
+            Assert.Equal(one.GetProperty("logits_sha256").GetString(), spread.GetProperty("logits_sha256").GetString());
+            Assert.All(spread.GetProperty("shards").EnumerateArray(), s => Assert.True(s.GetProperty("rows").GetInt64() > 0));
+            Assert.Equal(3, spread.GetProperty("nodes").GetArrayLength());
+            Assert.All(spread.GetProperty("nodes").EnumerateArray(), n => Assert.True(n.GetProperty("lane_bytes_sent").GetInt64() > 0));
+        }
+    }
+
+    [SharedTheory]
+    [InlineData("tiny-maverick", "--nodes 1 --dtype bfloat16")]
+    [InlineData("tiny-scout", "--nodes 3 --dtype bfloat16")]
+    [InlineData("tiny-scout", "--nodes 1 --backend torch")]
+    public async Task Bfloat16_and_the_other_backend_are_within_tolerance(string model, string options) => await PassAsync(model, options);
+
+    [SharedFact]
+    public async Task Another_models_golden_file_fails()
+    {
+        var ended = await ProgramRun.ToEndAsync(
+            ["verify", "--model", ModelOf("tiny-scout"), "--golden", Shared.PathOf("fixtures", "tiny-maverick", "expected.safetensors"), "--json"]);
+        Assert.Equal(CommandLine.Failed, ended.ExitCode);
+        using var json = JsonDocument.Parse(ended.LastLine);
+        Assert.False(json.RootElement.GetProperty("passed").GetBoolean());
+        Assert.NotEqual(0, json.RootElement.GetProperty("faults").GetArrayLength());
+    }
+
+    private static string ModelOf(string model) => model == "bard" ? ProgramRun.SampleModel : Shared.PathOf("fixtures", model);
+
+    private static async Task<JsonElement> PassAsync(string model, string options)
+    {
+        var golden = model == "bard" ? Path.Combine(ProgramRun.SampleModel, "golden.safetensors") : Shared.PathOf("fixtures", model, "expected.safetensors");
+        var ended = await ProgramRun.ToEndAsync(["verify", "--model", ModelOf(model), "--golden", golden, .. options.Split(' '), "--json"]);
+        Assert.True(ended.ExitCode == 0, $"{model} {options}: {ended.Error} {ended.Output}");
+        using var json = JsonDocument.Parse(ended.LastLine);
+        Assert.True(json.RootElement.GetProperty("passed").GetBoolean());
+        return json.RootElement.Clone();
+    }
+}
