@@ -127,6 +127,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             """;
         try
         {
+            ProbeEndpoint(options.Cluster);
             return ActorSystem.Create(SystemName, ConfigurationFactory.ParseString(own).WithFallback(options.Akka));
         }
         // Twice: the base of an aggregate is the first that is none, and that one has a cause of its own.
@@ -136,6 +137,13 @@ public sealed class ActorLlamaNode : IAsyncDisposable
                 $"Cluster: cannot listen on {options.Cluster.Host}:{options.Cluster.Port}: {socket.Message}. "
                 + "Choose another actorllama.cluster.port, or 0 for a free one.", e);
         }
+    }
+
+    /// <summary>Throws where the address cannot be listened on: Akka would fill the log with traces before it says so.</summary>
+    private static void ProbeEndpoint(ClusterOptions cluster)
+    {
+        using var probe = new System.Net.Sockets.TcpListener(System.Net.Dns.GetHostAddresses(cluster.Host)[0], cluster.Port);
+        probe.Start();
     }
 
     private static NodeModel OpenModel(NodeOptions options)
