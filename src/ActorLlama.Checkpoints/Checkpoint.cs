@@ -5,22 +5,39 @@ using ActorLlama.Model;
 namespace ActorLlama.Checkpoints;
 
 /// <summary>
-/// An opened checkpoint: what its files say and its weights where they lie, memory-mapped. Reading is safe from any thread until
+/// An opened checkpoint: what its files say and its weights where they lie, memory-mapped; those that no file holds in one piece are merged
+/// in memory when they are asked for. Reading is safe from any thread until
 /// <see cref="Dispose"/>, which unmaps; whoever still uses a <see cref="StoredTensor"/> of it then touches memory that is gone.
 /// Made by <see cref="CheckpointDirectory.Open"/>.
 /// </summary>
 public sealed class Checkpoint : ITensorSource
 {
-    private readonly ShardSet _shards;
-    private readonly FrozenDictionary<string, StoredTensor> _tensors;
+    private readonly TensorLayout _layout;
+    private readonly FrozenDictionary<string, ServedTensor> _tensors;
     private volatile bool _isDisposed;
 
-    internal Checkpoint(string path, ShardSet shards, ImmutableArray<BoundTensor> tensors)
+    internal Checkpoint(string path, TensorLayout layout, ImmutableArray<BoundTensor> tensors)
     {
         Path = path;
-        _shards = shards;
-        _tensors = tensors.ToFrozenDictionary(tensor => tensor.Parameter.Name, tensor => tensor.Stored(), StringComparer.Ordinal);
+        _layout = layout;
+        Tensors = tensors;
+        _tensors = tensors.ToFrozenDictionary(tensor => tensor.Name, tensor => new ServedTensor(tensor), StringComparer.Ordinal);
     }
+
+    /// <summary>All tensors in forward order, those of the vision tower last.</summary>
+    internal ImmutableArray<BoundTensor> Tensors { get; }
+
+    /// <summary>The layout it is in, one of <see cref="LayoutNames"/>.</summary>
+    public string Layout => _layout.Name;
+
+    /// <summary>True when it carries a vision tower, served under the canonical names <c>vision.…</c> (spec 3.3).</summary>
+    public bool HasVision => Tensors.Any(tensor => tensor.Name.StartsWith(VisionTable.Prefix, StringComparison.Ordinal));
+
+    /// <summary>Text of its <c>config.json</c>, or of the one that its <c>params.json</c> amounts to.</summary>
+    public required string ConfigJson { get; init; }
+
+    /// <summary>Paths of its weight files.</summary>
+    public IEnumerable<string> WeightFiles => _layout.Files.Select(file => file.Path);
 
     /// <summary>The folder, as it was given.</summary>
     public string Path { get; }
@@ -46,7 +63,20 @@ public sealed class Checkpoint : ITensorSource
 
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
-    public StoredTensor Get(string canonicalName)
+    public StoredTensor Get(string canonicalName) => Find(canonicalName).Whole();
+
+    /// <inheritdoc/>
+    /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
+    public StoredTensor Get(string canonicalName, int first, int count) => Find(canonicalName).Entries(first, count);
+
+    public void Dispose()
+    {
+        _isDisposed = true;
+        foreach (var tensor in _tensors.Values) tensor.Dispose();
+        _layout.Dispose();
+    }
+
+    private ServedTensor Find(string canonicalName)
     {
         if (_isDisposed)
             throw new ObjectDisposedException(
@@ -54,11 +84,5 @@ public sealed class Checkpoint : ITensorSource
         return _tensors.TryGetValue(canonicalName, out var tensor)
             ? tensor
             : throw new KeyNotFoundException($"Checkpoint: \"{Path}\" has no parameter \"{canonicalName}\".");
-    }
-
-    public void Dispose()
-    {
-        _isDisposed = true;
-        _shards.Dispose();
     }
 }

@@ -4,7 +4,7 @@ using static ActorLlama.Checkpoints.Quoting;
 
 namespace ActorLlama.Checkpoints;
 
-/// <summary>Opens checkpoints in Hugging Face's layout (spec 1.6, 3.1): sharded or single-file, multimodal or text-only.</summary>
+/// <summary>Opens checkpoints in any layout (spec 3.1 to 3.4): Hugging Face's, Meta's, or our unscanned and scanned ones.</summary>
 public static class CheckpointDirectory
 {
     internal const string ConfigFile = "config.json";
@@ -23,18 +23,18 @@ public static class CheckpointDirectory
                 $"Checkpoint: {Quote(path)} is a file; a checkpoint is a folder. Name the folder that holds it.");
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} does not exist. Correct the path.", path);
-        var reading = ReadConfig(path);
-        var defaults = GenerationDefaults.Read(path);
-        var isInstruct = HasChatTemplate(path);
-        var tokenizer = Path.Combine(path, TokenizerFile);
-        var shards = ShardSet.Open(path);
+        var (configJson, reading, layout) = OpenedLayout.Open(path);
         try
         {
-            var tensors = ParameterBinding.Bind(reading.Config, new HuggingFaceNames(reading.IsMultimodal), shards);
+            var defaults = GenerationDefaults.Read(path);
+            var isInstruct = HasChatTemplate(path);
+            var tokenizer = Path.Combine(path, TokenizerFile);
+            var tensors = ParameterBinding.Bind(reading.Config, layout);
             var digest = CheckpointIdentity.Of(path, reading.Config, tensors);
-            foreach (var file in shards.Files) file.Map();
-            return new Checkpoint(path, shards, tensors)
+            layout.Map();
+            return new Checkpoint(path, layout, tensors)
             {
+                ConfigJson = configJson,
                 Config = reading.Config,
                 Digest = digest,
                 GenerationDefaults = defaults,
@@ -45,7 +45,7 @@ public static class CheckpointDirectory
         }
         catch
         {
-            shards.Dispose();
+            layout.Dispose();
             throw;
         }
     }

@@ -27,8 +27,9 @@ public static class CheckpointCopy
         var reading = CheckpointDirectory.ReadConfig(targetDir);
         using (var shards = ShardSet.Open(targetDir))
         {
-            var tensors = ParameterBinding.Bind(reading.Config, new HuggingFaceNames(reading.IsMultimodal), shards);
-            var ranges = tensors.SelectMany(tensor => Poisoned(tensor, keep)).ToList();
+            var tensors = ParameterBinding.Bind(reading.Config, new HuggingFaceLayout(shards, reading.IsMultimodal));
+            // The vision tower is no business of a text decoder's nodes.
+            var ranges = tensors.Where(tensor => tensor.Name.StartsWith("text.", StringComparison.Ordinal)).SelectMany(tensor => Poisoned(tensor, keep)).ToList();
             // Closed before it is written to: readers forbid writers.
             shards.Dispose();
             foreach (var range in ranges) Overwrite(range);
@@ -39,9 +40,10 @@ public static class CheckpointCopy
 
     private static IEnumerable<ByteRange> Poisoned(BoundTensor tensor, Func<string, long?, bool> keep)
     {
+        var place = tensor.View.Blocks.Single();
         for (var slice = 0L; slice < tensor.Slices; slice++)
-            if (!keep(tensor.Parameter.Name, tensor.IsExperts ? slice : null))
-                yield return new ByteRange(tensor.Shard.Path, tensor.Entry.Offset + slice * tensor.SliceBytes, tensor.SliceBytes, tensor.Type);
+            if (!keep(tensor.Name, tensor.IsExperts ? slice : null))
+                yield return new ByteRange(place.File.Path, place.Offset + slice * tensor.SliceBytes, tensor.SliceBytes, tensor.View.Type);
     }
 
     private static void Overwrite(ByteRange range)

@@ -12,7 +12,7 @@ namespace ActorLlama.Checkpoints;
 /// </summary>
 internal static class CheckpointIdentity
 {
-    public const string ManifestFile = "checkpoint.json";
+    public const string ManifestFile = Manifest.FileName;
 
     private const int SampleBytes = 4096;
 
@@ -36,13 +36,15 @@ internal static class CheckpointIdentity
         hash.AppendData("ActorLlama checkpoint 1\n"u8);
         hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(config));
         Span<byte> sample = stackalloc byte[SampleBytes];
-        foreach (var tensor in tensors.OrderBy(tensor => tensor.Parameter.Name, StringComparer.Ordinal))
+        foreach (var tensor in tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
         {
-            hash.AppendData(Encoding.UTF8.GetBytes($"\n{tensor.Parameter.Name} {tensor.Entry.Type} {Quote(tensor.Entry.Shape)}\n"));
+            var type = tensor.View.Type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16;
+            hash.AppendData(Encoding.UTF8.GetBytes($"\n{tensor.Name} {type} {Quote(tensor.View.Shape)}\n"));
+            var reader = new ViewReader(tensor.View);
             var bytes = sample[..(int)Math.Min(SampleBytes, tensor.SliceBytes)];
             for (var slice = 0L; slice < tensor.Slices; slice++)
             {
-                tensor.Shard.Read(tensor.Entry.Offset + slice * tensor.SliceBytes, bytes);
+                reader.Read(slice * tensor.SliceBytes, bytes);
                 hash.AppendData(bytes);
             }
         }

@@ -53,9 +53,10 @@ internal sealed unsafe class MappedFile : IDisposable
         }
     }
 
-    /// <summary>Maps the file, which is not empty.</summary>
+    /// <summary>Maps the file, once; an empty one has nothing to map.</summary>
     public void Map()
     {
+        if (_view is not null || Length == 0) return;
         try
         {
             MapWhole();

@@ -18,6 +18,9 @@ internal sealed class SafetensorsFile : IDisposable
 
     public string Path => _file.Path;
 
+    /// <summary>The file itself, closed with this one.</summary>
+    public MappedFile Source => _file;
+
     /// <summary>All tensors, by ascending offset.</summary>
     public ImmutableArray<SafetensorsEntry> Entries { get; }
 
@@ -37,12 +40,6 @@ internal sealed class SafetensorsFile : IDisposable
             throw;
         }
     }
-
-    /// <summary>Maps the file into memory, which touches no tensor.</summary>
-    public void Map() => _file.Map();
-
-    /// <summary>Where a tensor's first byte is mapped. <see cref="Map"/> comes first.</summary>
-    public nint AddressOf(SafetensorsEntry entry) => checked((nint)(_file.Address + entry.Offset));
 
     /// <summary>Fills <paramref name="bytes"/> from that offset of the file, without the mapping.</summary>
     public void Read(long offset, Span<byte> bytes) => _file.Read(offset, bytes);

@@ -17,7 +17,8 @@ internal sealed class WeightLoader(
     public Weight Linear(string name) => Keep(backend.LoadLinear(Find(name), allowNaN));
 
     public Weight Experts(int layer, int first, int count) => Keep(
-        backend.LoadExperts(Find(ParameterNames.ExpertsGateUp(layer)), Find(ParameterNames.ExpertsDown(layer)), first, count, allowNaN));
+        backend.LoadExperts(
+            Find(ParameterNames.ExpertsGateUp(layer), first, count), Find(ParameterNames.ExpertsDown(layer), first, count), first, count, allowNaN));
 
     public void Dispose()
     {
@@ -25,9 +26,12 @@ internal sealed class WeightLoader(
         _weights.Clear();
     }
 
-    private StoredTensor Find(string name)
+    private StoredTensor Find(string name) => Checked(name, source.Get(name));
+
+    private StoredTensor Find(string name, int first, int count) => Checked(name, source.Get(name, first, count));
+
+    private StoredTensor Checked(string name, StoredTensor tensor)
     {
-        var tensor = source.Get(name);
         _table.Check(name, tensor);
         return tensor;
     }

@@ -40,6 +40,7 @@ internal sealed class HuggingFaceNames(bool isMultimodal)
     /// <summary>Hugging Face's key of a canonical parameter.</summary>
     public string KeyOf(string canonicalName)
     {
+        if (VisionTable.Find(canonicalName) is { } vision) return vision.HuggingFace;
         if (Globals.TryGetValue(canonicalName, out var key)) return _prefix + key;
         if (canonicalName.StartsWith(LayersPrefix, StringComparison.Ordinal))
         {

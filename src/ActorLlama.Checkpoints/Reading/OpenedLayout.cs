@@ -1,0 +1,83 @@
+using ActorLlama.Model;
+using static ActorLlama.Checkpoints.Quoting;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>What a folder holds, found out from its files: config and weights in the layout they are in.</summary>
+/// <param name="ConfigJson">Text of <c>config.json</c>, or the one that <c>params.json</c> amounts to.</param>
+/// <param name="Reading">What it says.</param>
+/// <param name="Tensors">The weights.</param>
+internal sealed record OpenedLayout(string ConfigJson, ConfigReading Reading, TensorLayout Tensors)
+{
+    private const string ScannedKey = ScanBlocks.Prefix;
+
+    /// <summary>Opens a folder in any layout. The caller disposes the weights.</summary>
+    public static OpenedLayout Open(string path)
+    {
+        var isMeta = MetaShards.AreIn(path);
+        var hasSafetensors = File.Exists(Path.Combine(path, ShardSet.SingleFile)) || File.Exists(Path.Combine(path, ShardSet.IndexFile));
+        if (isMeta && hasSafetensors)
+            throw new InvalidDataException(
+                $"Checkpoint: folder {Quote(path)} has both {Quote(MetaShards.NameOf(0))} and safetensors; it holds one checkpoint. Move one of them away.");
+        var opened = isMeta || (!hasSafetensors && File.Exists(Path.Combine(path, MetaShards.ParamsFile))) ? OpenMeta(path) : OpenSafetensors(path);
+        try
+        {
+            RequireAsRecorded(path, opened.Tensors);
+            return opened;
+        }
+        catch
+        {
+            opened.Tensors.Dispose();
+            throw;
+        }
+    }
+
+    private static OpenedLayout OpenMeta(string path)
+    {
+        var (config, parameters) = (Path.Combine(path, CheckpointDirectory.ConfigFile), Path.Combine(path, MetaShards.ParamsFile));
+        if (!MetaShards.AreIn(path))
+            throw new FileNotFoundException(
+                $"Checkpoint: folder {Quote(path)} has {Quote(MetaShards.ParamsFile)} but no {Quote(MetaShards.NameOf(0))}. Download the weights.", Path.Combine(path, MetaShards.NameOf(0)));
+        var isOurs = File.Exists(config);
+        if (!isOurs && !File.Exists(parameters))
+            throw new FileNotFoundException(
+                $"Checkpoint: folder {Quote(path)} has {Quote(MetaShards.NameOf(0))} but neither {Quote(MetaShards.ParamsFile)} nor "
+                + $"{Quote(CheckpointDirectory.ConfigFile)}. Download it.", parameters);
+        var shards = MetaShards.Open(path);
+        try
+        {
+            var json = isOurs
+                ? JsonFile.ReadText(config)
+                : MetaParams.ToConfigJson(parameters, () => shards.Find("tok_embeddings.weight")?.Sum(view => view.Shape[0]) ?? 0);
+            var reading = LlamaConfigReader.Read(json, isOurs ? config : parameters);
+            return new OpenedLayout(json, reading, new MetaLayout(shards, reading.Config));
+        }
+        catch
+        {
+            shards.Dispose();
+            throw;
+        }
+    }
+
+    private static OpenedLayout OpenSafetensors(string path)
+    {
+        var file = Path.Combine(path, CheckpointDirectory.ConfigFile);
+        var json = JsonFile.ReadText(file);
+        var reading = LlamaConfigReader.Read(json, file);
+        var shards = ShardSet.Open(path);
+        return new OpenedLayout(json, reading, shards.Keys switch
+        {
+            var keys when keys.Any(key => key.StartsWith(ScannedKey, StringComparison.Ordinal)) => new ScannedLayout(shards, new ScanBlocks(reading.Config)),
+            var keys when keys.Any(key => key.StartsWith("text.", StringComparison.Ordinal)) => new UnscannedLayout(shards),
+            _ => new HuggingFaceLayout(shards, reading.IsMultimodal),
+        });
+    }
+
+    private static void RequireAsRecorded(string path, TensorLayout tensors)
+    {
+        if (Manifest.LayoutOf(path) is { } recorded && recorded != tensors.Name)
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(Manifest.FileName)} in {Quote(path)} says that the layout is {Quote(recorded)}, but the weights are in layout "
+                + $"{Quote(tensors.Name)}. Use manifest and weights of one checkpoint.");
+    }
+}
