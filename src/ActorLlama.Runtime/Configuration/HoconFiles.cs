@@ -33,11 +33,19 @@ public static class HoconFiles
         var at = pair.IndexOf('=');
         if (at <= 0) throw new InvalidDataException($"Settings: argument \"{pair}\" is not key=value.");
         var (key, value) = (pair[..at].Trim(), pair[(at + 1)..].Trim());
-        var literal = value.Length == 0 || (value[0] is not ('[' or '{' or '"') && value.Any(c => !char.IsLetterOrDigit(c) && c is not ('.' or '-')))
-            ? $"\"{value.Replace("\\", "\\\\").Replace("\"", "\\\"")}\""
-            : value;
+        var literal = IsPlainList(value)
+            ? $"[{string.Join(", ", value[1..^1].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(Literal))}]"
+            : Literal(value);
         return Parse($"{key} = {literal}", $"argument \"{pair}\"");
     }
+
+    /// <summary>A list such as [cpu:0, cuda:0], as a shell leaves it: its items need quotes as single values do.</summary>
+    private static bool IsPlainList(string value) => value.StartsWith('[') && value.EndsWith(']') && value.AsSpan(1).IndexOfAny("[{\"") < 0;
+
+    private static string Literal(string value) =>
+        value.Length == 0 || (value[0] is not ('[' or '{' or '"') && value.Any(c => !char.IsLetterOrDigit(c) && c is not ('.' or '-')))
+            ? $"\"{value.Replace("\\", "\\\\").Replace("\"", "\\\"")}\""
+            : value;
 
     private static Config Parse(string hocon, string what)
     {

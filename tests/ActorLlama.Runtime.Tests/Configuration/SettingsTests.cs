@@ -42,6 +42,10 @@ public sealed class SettingsTests
         Assert.Equal("/data/my models/a+b", Read("actorllama.model.path=/data/my models/a+b").Model.Path);
 
     [Fact]
+    public void List_items_need_no_quotes_on_the_command_line() =>
+        Assert.Equal(["cpu:0", "cpu:1"], Read("actorllama.node.devices=[cpu:0, cpu:1]").Devices.Select(d => d.Name));
+
+    [Fact]
     public void Devices_may_be_objects_that_override_the_defaults()
     {
         var options = Read("actorllama.node.devices=[ { device = \"cpu:0\", memory = \"2GiB\", threads = 3 }, \"cuda:1\" ]", "actorllama.node.device-defaults.memory=1GiB");
