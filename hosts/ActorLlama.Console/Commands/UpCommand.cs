@@ -88,7 +88,7 @@ internal sealed class UpCommand : AsyncCommand<UpCommand.Settings>
                 last = status.State;
                 onChange(status);
                 wasReady |= last == ClusterState.Ready;
-                if (last == ClusterState.Degraded && !wasReady) throw new LocalNodeException($"Cluster: it cannot serve: {status.Reason}");
+                if (last == ClusterState.Degraded && !wasReady) throw cluster.CannotServe(status);
             }
 
             await Task.Delay(s_poll, cancellation);

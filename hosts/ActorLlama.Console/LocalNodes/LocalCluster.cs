@@ -15,10 +15,13 @@ internal sealed class LocalCluster : IAsyncDisposable
     private readonly ChildThread _children = new();
     private readonly List<LocalNode> _nodes = [];
 
-    private LocalCluster(string logFolder) => LogFolder = logFolder;
+    private bool _keepLogs;
+
+    private LocalCluster(string logFolder, bool keepLogs) => (LogFolder, _keepLogs) = (logFolder, keepLogs);
 
     public IReadOnlyList<LocalNode> Nodes => _nodes;
 
+    /// <summary>Where the logs are. A folder of our own goes when all ended well, and stays when somebody may want to read it.</summary>
     public string LogFolder { get; }
 
     /// <summary>Where clients attach: the first node.</summary>
@@ -33,7 +36,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         options.Checked();
         var config = ProgramFiles.Config(options.Nodes == 1 ? "local-1.conf" : "local-3.conf");
         var logs = options.LogFolder ?? Path.Combine(Path.GetTempPath(), $"actorllama-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..6]}");
-        var cluster = new LocalCluster(Path.GetFullPath(Directory.CreateDirectory(logs).FullName));
+        var cluster = new LocalCluster(Path.GetFullPath(Directory.CreateDirectory(logs).FullName), keepLogs: options.LogFolder is not null);
         try
         {
             // The first node's address is the others' seed.
@@ -44,6 +47,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
         catch
         {
+            cluster._keepLogs = true;
             await cluster.DisposeAsync();
             throw;
         }
@@ -67,11 +71,18 @@ internal sealed class LocalCluster : IAsyncDisposable
                 if (status.State != last) onChange?.Invoke(status);
                 last = status.State;
                 if (last == ClusterState.Ready) return;
-                if (last == ClusterState.Degraded) throw new LocalNodeException($"Cluster: it cannot serve: {status.Reason}");
+                if (last == ClusterState.Degraded) throw CannotServe(status);
             }
 
             await Task.Delay(s_poll, cancellation);
         }
+    }
+
+    /// <summary>What to throw when the cluster says that it cannot serve, before it ever could.</summary>
+    public LocalNodeException CannotServe(ClusterProtocol.Status status)
+    {
+        _keepLogs = true;
+        return new LocalNodeException($"Cluster: it cannot serve: {status.Reason} (logs: {LogFolder})");
     }
 
     /// <summary>The cluster's status, or null when nobody answers just now.</summary>
@@ -89,8 +100,10 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _keepLogs |= _nodes.Any(n => n.HasExited);
         await Task.WhenAll(_nodes.Select(n => n.DisposeAsync().AsTask()));
         _children.Dispose();
+        if (!_keepLogs) Directory.Delete(LogFolder, recursive: true);
     }
 
     private async Task AddAsync(LocalClusterOptions options, string config, string? seed, CancellationToken cancellation, bool wait = true)

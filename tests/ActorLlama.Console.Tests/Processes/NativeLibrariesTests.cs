@@ -3,8 +3,19 @@ using ActorLlama.TestKit;
 namespace ActorLlama.Cli.Tests;
 
 /// <summary>Verbs that do not compute start without libtorch: the loader's own trace says which libraries a run opened.</summary>
-public sealed class NativeLibrariesTests
+public sealed class NativeLibrariesTests(ClusterFixture cluster) : IClassFixture<ClusterFixture>
 {
+    [Theory]
+    [InlineData("cluster status --json")]
+    [InlineData("decode --prompt ROMEO: --max-tokens 2")]
+    [InlineData("chat")]
+    public async Task Verbs_that_attach_to_a_cluster_load_no_libtorch(string line)
+    {
+        var libraries = await LoadedAsync([.. line.Split(' '), "--cluster", cluster.Address], "");
+        Assert.Contains("libcoreclr.so", libraries, StringComparison.Ordinal);
+        Assert.DoesNotContain("torch", libraries, StringComparison.OrdinalIgnoreCase);
+    }
+
     [Fact]
     public async Task Tokenize_loads_no_libtorch()
     {
