@@ -21,6 +21,10 @@ public sealed record NodeOptions
     public required SupervisorOptions Supervisor { get; init; }
     public required SchedulerOptions Scheduler { get; init; }
     public required SessionOptions Session { get; init; }
+
+    /// <summary>Sessions that this node holds at most.</summary>
+    public required int MaxSessions { get; init; }
+
     public required ExpertCallOptions ExpertCalls { get; init; }
     public required LaneOptions Lane { get; init; }
     public required Akka.Configuration.Config Akka { get; init; }

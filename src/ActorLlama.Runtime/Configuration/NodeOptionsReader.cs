@@ -27,6 +27,7 @@ public static partial class NodeOptionsReader
             Supervisor = PlanSettings.Read(setting),
             Scheduler = ServingSettings.Scheduler(setting),
             Session = ServingSettings.Session(setting),
+            MaxSessions = setting.Number(Root + "session.max-sessions", 1, 1 << 20),
             ExpertCalls = ServingSettings.ExpertCalls(setting),
             Lane = LaneSettings.Read(setting),
             Akka = config,

@@ -74,6 +74,15 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
 
     private void Start(SessionProtocol.Open open)
     {
+        if (_state is null && _node.Gauges.Sessions > _node.Options.MaxSessions)
+        {
+            Sender.Tell(new SessionProtocol.Refused(
+                _session, open.Epoch, RefusalReason.Busy,
+                $"Session \"{_session}\": this node has {_node.Options.MaxSessions} sessions already, the most it takes. Try again later.", 1000));
+            Leave();
+            return;
+        }
+
         try
         {
             var request = SessionPrompt.Read(_node.Model, open);

@@ -21,7 +21,7 @@ internal sealed class StageActor : UntypedActor
     private SequenceCaches? _caches;
     private TrunkStage? _stage;
     private LaneTarget? _self;
-    private long _pipelineEpoch;
+    private long _pipelineEpoch, _kvBytes;
 
     public StageActor(NodeContext node, NodeDevice device, StagePlacement placement)
     {
@@ -84,6 +84,7 @@ internal sealed class StageActor : UntypedActor
         if (_self is { } self) _node.Lane.Unregister(self);
         DropRuns();
         _caches?.Dispose();
+        CountKv();
         _stage?.Dispose();
     }
 
@@ -119,6 +120,7 @@ internal sealed class StageActor : UntypedActor
             DropRuns();
             _router.Tell(new RouterProtocol.Forget(null));
             _caches!.Dispose();
+            CountKv();
         }
 
         Report(_stage!.Bytes, null);
@@ -208,11 +210,13 @@ internal sealed class StageActor : UntypedActor
         else
             Fail(message, RefusalReason.Failed, "the next stage is not known");
         Drop(message.Batch);
+        CountKv();
     }
 
     private void Free(StageProtocol.Free free)
     {
         _caches!.Free(free.Sequences);
+        CountKv();
         if (!_stage!.IsLast && Next() is { } next) SendOn(next, free, null);
     }
 
@@ -257,6 +261,13 @@ internal sealed class StageActor : UntypedActor
         if (!_running.Remove(batch, out var run)) return;
         run.Dispose();
         _router.Tell(new RouterProtocol.Forget(batch));
+    }
+
+    private void CountKv()
+    {
+        var bytes = _caches?.Bytes ?? 0;
+        _node.Gauges.AddKv(bytes - _kvBytes);
+        _kvBytes = bytes;
     }
 
     private void DropRuns()
