@@ -12,7 +12,7 @@ internal static class StatusTable
     /// <param name="local">Node processes of our own, shown also before they are members.</param>
     public static IRenderable Of(ClusterProtocol.Status? status, IReadOnlyList<LocalNode>? local = null)
     {
-        var table = new Table().AddColumns("Node", "State", "Address", "Devices", "Stages", "Shards", "Loaded", "Process");
+        var table = new Table().Border(TableBorder.Simple).AddColumns("Node", "State", "Address", "Device", "Holds", "Weights");
         table.Title = new TableTitle(Markup.Escape(TitleOf(status)));
         foreach (var node in status?.Nodes ?? []) AddRow(table, node.Name, StateOf(node), node.Node.Address, node);
         foreach (var process in local ?? [])
@@ -34,12 +34,14 @@ internal static class StatusTable
     private static void AddRow(Table table, string name, string state, string address, NodeProtocol.Offer? node) => table.AddRow(
         new Label(name),
         new Label(state, state switch { "loaded" => new Style(Color.Green), "failed" or "ended" => new Style(Color.Red), _ => new Style(Color.Yellow) }),
-        new Label(address),
-        new Label(node is null ? "" : string.Join("\n", node.Devices.Select(d => $"{d.Name} {Names.Bytes(d.MemoryBytes)}"))),
-        new Label(node is null ? "" : string.Join("\n", node.Stages.Select(s =>
-            $"{s.Placement.Pipeline}.{s.Placement.Index} layers {s.Placement.FirstLayer}-{s.Placement.FirstLayer + s.Placement.Layers - 1}"))),
-        new Label(node is null ? "" : string.Join("\n", node.Shards.Select(s =>
-            $"{s.Placement.Shard}.{s.Placement.Replica} experts {s.Placement.FirstExpert}-{s.Placement.FirstExpert + s.Placement.Experts - 1}"))),
-        new Label(node is null ? "" : Names.Bytes(node.Stages.Sum(s => s.LoadedBytes) + node.Shards.Sum(s => s.LoadedBytes))),
-        new Label(node is null ? "" : Names.Bytes(node.Counters.WorkingSetBytes)));
+        new Label(address[(address.IndexOf('@') + 1)..]),
+        new Label(node is null ? "" : string.Join("\n", node.Devices.Select(d => $"{d.Name}\n{Names.Bytes(d.MemoryBytes)}"))),
+        new Label(node is null ? "" : string.Join("\n", Holdings(node))),
+        new Label(node is null ? "" : Names.Bytes(node.Stages.Sum(s => s.LoadedBytes) + node.Shards.Sum(s => s.LoadedBytes))));
+
+    private static IEnumerable<string> Holdings(NodeProtocol.Offer node) => node.Stages
+        .Select(s => $"layers {s.Placement.FirstLayer}-{s.Placement.FirstLayer + s.Placement.Layers - 1}{(s.Placement.Pipeline > 0 ? $" of pipeline {s.Placement.Pipeline}" : "")}")
+        .Concat(node.Shards
+            .OrderBy(s => s.Placement.FirstExpert)
+            .Select(s => $"experts {s.Placement.FirstExpert}-{s.Placement.FirstExpert + s.Placement.Experts - 1}{(s.Placement.Replica > 0 ? $" replica {s.Placement.Replica}" : "")}"));
 }
