@@ -56,6 +56,10 @@ internal static class CommandLine
             config.AddCommand<VerifyCommand>("verify").WithDescription("Compare logits and greedy tokens with a golden file.");
             config.AddCommand<TokenizeCommand>("tokenize").WithDescription("JSON lines of text or messages to token ids, and back.");
             config.AddCommand<InitCommand>("init").WithDescription("Write a checkpoint of random weights.");
+            config.AddCommand<ConvertCommand>("convert").WithDescription("Turn a checkpoint into another layout.");
+            config.AddCommand<InspectCommand>("inspect").WithDescription("Show what a checkpoint or a weight file holds.");
+            config.AddCommand<DiffCommand>("diff").WithDescription("Compare two checkpoints tensor by tensor.");
+            config.AddCommand<ChecksumCommand>("checksum").WithDescription("Hash a checkpoint's files and compare with its manifest.");
             config.AddBranch("cluster", cluster =>
             {
                 cluster.SetDescription("Look at a running cluster.");

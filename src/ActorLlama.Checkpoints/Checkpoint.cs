@@ -53,7 +53,7 @@ public sealed class Checkpoint : ITensorSource
     /// <summary>True when it carries a chat template, so that a console chats rather than completes.</summary>
     public required bool IsInstruct { get; init; }
 
-    /// <summary>Path of its <c>tokenizer.model</c>; null when it has none.</summary>
+    /// <summary>Path of its <c>tokenizer.model</c> or, without one, its <c>tokenizer.json</c>; null when it has neither.</summary>
     public required string? TokenizerPath { get; init; }
 
     public bool HasTokenizer => TokenizerPath is not null;

@@ -9,6 +9,7 @@ public static class CheckpointDirectory
 {
     internal const string ConfigFile = "config.json";
     private const string TokenizerFile = "tokenizer.model";
+    private const string TokenizerJsonFile = "tokenizer.json";
 
     /// <summary>
     /// Checks everything but the weights' values: each parameter is there with its shape and dtype, each file is whole. Reads headers
@@ -23,12 +24,14 @@ public static class CheckpointDirectory
                 $"Checkpoint: {Quote(path)} is a file; a checkpoint is a folder. Name the folder that holds it.");
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} does not exist. Correct the path.", path);
+        if (File.Exists(Path.Combine(path, CheckpointConverter.JournalFile)))
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(path)} is what an unfinished conversion left. Convert again, with --resume to go on where it ended.");
         var (configJson, reading, layout) = OpenedLayout.Open(path);
         try
         {
             var defaults = GenerationDefaults.Read(path);
             var isInstruct = HasChatTemplate(path);
-            var tokenizer = Path.Combine(path, TokenizerFile);
             var tensors = ParameterBinding.Bind(reading.Config, layout);
             var digest = CheckpointIdentity.Of(path, reading.Config, tensors);
             layout.Map();
@@ -39,7 +42,8 @@ public static class CheckpointDirectory
                 Digest = digest,
                 GenerationDefaults = defaults,
                 IsInstruct = isInstruct,
-                TokenizerPath = File.Exists(tokenizer) ? tokenizer : null,
+                // tokenizer.model wins where both exist.
+                TokenizerPath = Array.Find([Path.Combine(path, TokenizerFile), Path.Combine(path, TokenizerJsonFile)], File.Exists),
                 Warnings = reading.Warnings,
             };
         }

@@ -1,5 +1,4 @@
 using ActorLlama.Model;
-using static ActorLlama.Checkpoints.Quoting;
 
 namespace ActorLlama.Checkpoints;
 
@@ -29,17 +28,15 @@ public static class CheckpointInitializer
         Action<WriteProgress>? progress = null,
         CancellationToken cancellation = default)
     {
-        if (string.IsNullOrWhiteSpace(outDir))
-            throw new InvalidDataException("Checkpoint: the folder to write has no name. Name a new or empty folder.");
-        var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(outDir));
+        var target = TargetFolder.PathOf(outDir);
         var config = LlamaConfigReader.Read(shapeConfigJson, shapeName).Config;
-        RequireFree(target, outDir);
+        TargetFolder.RequireFree(target, outDir);
         var tensors = TensorsOf(config, seed);
         var parent = Path.GetDirectoryName(target) ?? target;
         var temporary = Path.Combine(parent, $".{Path.GetFileName(target)}-{Guid.NewGuid():n}{DurableFile.TemporarySuffix}");
-        MakeFolder(parent, outDir);
-        RequireRoom(parent, outDir, tensors.Sum(tensor => tensor.Bytes));
-        MakeFolder(temporary, outDir);
+        TargetFolder.Make(parent, outDir);
+        TargetFolder.RequireRoom(parent, outDir, tensors.Sum(tensor => tensor.Bytes));
+        TargetFolder.Make(temporary, outDir);
         try
         {
             var writer = new SafetensorsWriter(temporary)
@@ -63,41 +60,10 @@ public static class CheckpointInitializer
         DurableFile.SyncFolder(parent);
     }
 
-    private static void MakeFolder(string path, string given)
-    {
-        try
-        {
-            Directory.CreateDirectory(path);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            throw new InvalidDataException(
-                $"Checkpoint: {Quote(given)} cannot be made: {fault.Message.ReplaceLineEndings(" ")} Choose another place.", fault);
-        }
-    }
-
     private static List<TensorToWrite> TensorsOf(LlamaConfig config, ulong seed)
     {
         var names = new HuggingFaceNames(isMultimodal: false);
         var weights = new RandomWeights(seed);
         return [.. ParameterTable.Of(config).Parameters.Select(parameter => weights.Of(parameter, names.KeyOf(parameter.Name)))];
-    }
-
-    private static void RequireFree(string target, string given)
-    {
-        if (File.Exists(target))
-            throw new InvalidDataException($"Checkpoint: {Quote(given)} is a file; a folder is written. Choose another name.");
-        if (Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).FirstOrDefault() is { } found)
-            throw new InvalidDataException(
-                $"Checkpoint: folder {Quote(given)} holds {Quote(Path.GetFileName(found))}; "
-                + "a checkpoint is written into a new or empty folder. Choose another name.");
-    }
-
-    private static void RequireRoom(string parent, string given, long bytes)
-    {
-        var free = new DriveInfo(parent).AvailableFreeSpace;
-        if (bytes > free)
-            throw new InvalidDataException(
-                $"Checkpoint: {Quote(given)} needs {bytes} bytes, the disk has {free} free. Free some or choose another disk.");
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using ActorLlama.Model;
@@ -53,20 +54,29 @@ internal sealed unsafe class ViewReader
             Read(offset, bytes);
             return;
         }
-        var own = new byte[bytes.Length / TensorView.BytesOf(type) * _view.ElementBytes];
-        Read(offset / TensorView.BytesOf(type) * _view.ElementBytes, own);
-        if (type == ElementType.Float32)
+        var length = bytes.Length / TensorView.BytesOf(type) * _view.ElementBytes;
+        var rented = ArrayPool<byte>.Shared.Rent(length);
+        try
         {
-            var from = MemoryMarshal.Cast<byte, ushort>(own);
-            var to = MemoryMarshal.Cast<byte, uint>(bytes);
-            for (var i = 0; i < from.Length; i++) to[i] = (uint)from[i] << 16;
+            var own = rented.AsSpan(0, length);
+            Read(offset / TensorView.BytesOf(type) * _view.ElementBytes, own);
+            if (type == ElementType.Float32) Widen(MemoryMarshal.Cast<byte, ushort>(own), MemoryMarshal.Cast<byte, uint>(bytes));
+            else Round(MemoryMarshal.Cast<byte, uint>(own), MemoryMarshal.Cast<byte, ushort>(bytes));
         }
-        else
+        finally
         {
-            var from = MemoryMarshal.Cast<byte, uint>(own);
-            var to = MemoryMarshal.Cast<byte, ushort>(bytes);
-            for (var i = 0; i < from.Length; i++) to[i] = Round(from[i]);
+            ArrayPool<byte>.Shared.Return(rented);
         }
+    }
+
+    private static void Widen(ReadOnlySpan<ushort> from, Span<uint> to)
+    {
+        for (var i = 0; i < from.Length; i++) to[i] = (uint)from[i] << 16;
+    }
+
+    private static void Round(ReadOnlySpan<uint> from, Span<ushort> to)
+    {
+        for (var i = 0; i < from.Length; i++) to[i] = Round(from[i]);
     }
 
     private static ushort Round(uint bits) => float.IsNaN(BitConverter.UInt32BitsToSingle(bits))

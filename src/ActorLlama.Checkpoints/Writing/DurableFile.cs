@@ -20,6 +20,26 @@ internal static partial class DurableFile
         File.Move(temporary, path, overwrite: true);
     }
 
+    /// <summary>Copies a file.</summary>
+    public static void Copy(string from, string to)
+    {
+        var temporary = to + TemporarySuffix;
+        using (var source = new FileStream(from, FileMode.Open, FileAccess.Read, FileShare.Read))
+        using (var target = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+        {
+            source.CopyTo(target);
+            target.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, to, overwrite: true);
+    }
+
+    /// <summary>Forces a file's content to disk.</summary>
+    public static void SyncFile(string path)
+    {
+        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        RandomAccess.FlushToDisk(handle);
+    }
+
     /// <summary>
     /// Forces the names in a folder to disk, so that renames survive a power cut. Does nothing on Windows, where no call exists for it.
     /// </summary>

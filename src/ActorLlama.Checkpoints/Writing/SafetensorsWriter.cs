@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Immutable;
-using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 
@@ -24,6 +23,12 @@ public sealed class SafetensorsWriter(string folder)
     /// <summary>Threads that fill and write. The files do not depend on it.</summary>
     public int Threads { get; init; } = Environment.ProcessorCount;
 
+    /// <summary>
+    /// True: each shard gets its name as soon as it is on disk, stays when a later one fails, and is not written again when it is there already:
+    /// a write that was cut off goes on. For folders that nobody takes for a checkpoint.
+    /// </summary>
+    public bool KeepsFinished { get; init; }
+
     /// <summary>Called from writing threads, by one at a time.</summary>
     public Action<WriteProgress>? Progress { get; init; }
 
@@ -33,39 +38,48 @@ public sealed class SafetensorsWriter(string folder)
     public void Write(IReadOnlyList<TensorToWrite> tensors, CancellationToken cancellation = default)
     {
         var shards = ShardPlan.Of(tensors, ShardBytes);
-        var tally = new Tally(tensors.Sum(tensor => tensor.Bytes), Progress);
+        var tally = new WriteTally(tensors.Sum(tensor => tensor.Bytes), Progress);
         try
         {
-            foreach (var shard in shards) WriteShard(shard, tally, cancellation);
+            foreach (var shard in shards)
+                if (KeepsFinished && IsFinished(shard)) tally.Add(shard.FileBytes - shard.Header.Length);
+                else WriteShard(shard, tally, cancellation);
         }
         catch
         {
             foreach (var shard in shards) File.Delete(TemporaryOf(shard));
             throw;
         }
-        foreach (var shard in shards) File.Move(TemporaryOf(shard), Path.Combine(folder, shard.FileName), overwrite: true);
+        if (!KeepsFinished) foreach (var shard in shards) Name(shard);
         if (shards.Length > 1) DurableFile.WriteText(Path.Combine(folder, ShardSet.IndexFile), IndexOf(shards));
         DurableFile.SyncFolder(folder);
     }
 
     private string TemporaryOf(ShardPlan shard) => Path.Combine(folder, shard.FileName + DurableFile.TemporarySuffix);
 
-    private void WriteShard(ShardPlan shard, Tally tally, CancellationToken cancellation)
+    private void WriteShard(ShardPlan shard, WriteTally tally, CancellationToken cancellation)
     {
         using var handle = File.OpenHandle(
             TemporaryOf(shard), FileMode.Create, FileAccess.Write, FileShare.None, preallocationSize: shard.FileBytes);
         RandomAccess.Write(handle, shard.Header, 0);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Threads, CancellationToken = cancellation };
-        try
-        {
-            Parallel.ForEach(ChunksOf(shard), options, chunk => WriteChunk(handle, chunk, tally));
-        }
-        catch (AggregateException faults)
-        {
-            // Several threads meet the same full disk; the first tells it.
-            ExceptionDispatchInfo.Throw(faults.InnerExceptions[0]);
-        }
+        FirstFault.Of(() => Parallel.ForEach(ChunksOf(shard), options, chunk => WriteChunk(handle, chunk, tally)));
         RandomAccess.FlushToDisk(handle);
+        handle.Dispose();
+        if (KeepsFinished) Name(shard);
+    }
+
+    private void Name(ShardPlan shard) => File.Move(TemporaryOf(shard), Path.Combine(folder, shard.FileName), overwrite: true);
+
+    private bool IsFinished(ShardPlan shard)
+    {
+        var path = Path.Combine(folder, shard.FileName);
+        if (!File.Exists(path)) return false;
+        using var file = MappedFile.Open(path);
+        if (file.Length != shard.FileBytes) return false;
+        var header = new byte[shard.Header.Length];
+        file.Read(0, header);
+        return header.AsSpan().SequenceEqual(shard.Header);
     }
 
     private static IEnumerable<Chunk> ChunksOf(ShardPlan shard)
@@ -79,7 +93,7 @@ public sealed class SafetensorsWriter(string folder)
         }
     }
 
-    private static void WriteChunk(SafeFileHandle handle, Chunk chunk, Tally tally)
+    private static void WriteChunk(SafeFileHandle handle, Chunk chunk, WriteTally tally)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(chunk.Bytes);
         try
@@ -106,17 +120,4 @@ public sealed class SafetensorsWriter(string folder)
         JsonText.Indented);
 
     private readonly record struct Chunk(TensorToWrite Tensor, long Offset, long FileOffset, int Bytes);
-
-    private sealed class Tally(long total, Action<WriteProgress>? progress)
-    {
-        private readonly Lock _lock = new();
-        private long _written;
-
-        public void Add(long bytes)
-        {
-            if (progress is null) return;
-            // Reports arrive in order and never two at once.
-            lock (_lock) progress(new WriteProgress(_written += bytes, total));
-        }
-    }
 }

@@ -13,9 +13,11 @@ public sealed class LlamaTokenizer
     private readonly RankFile _entries;
     private readonly TiktokenTokenizer _bpe;
     private readonly SpecialTokenIndex _specials;
+    private readonly TokenizerJson? _json;
 
-    private LlamaTokenizer(RankFile entries, TiktokenTokenizer bpe, SpecialTokenIndex specials, TokenizerOptions options, string path)
+    private LlamaTokenizer(RankFile entries, TiktokenTokenizer bpe, SpecialTokenIndex specials, TokenizerJson? json, TokenizerOptions options, string path)
     {
+        _json = json;
         _entries = entries;
         _bpe = bpe;
         _specials = specials;
@@ -40,18 +42,36 @@ public sealed class LlamaTokenizer
     /// <summary>The padding id, if the model has one.</summary>
     public int? PadId { get; }
 
-    /// <summary>Reads a <c>tokenizer.model</c>.</summary>
+    /// <summary>Reads a <c>tokenizer.model</c>, or the same tokenizer as <c>tokenizer.json</c>, whose special tokens are those it lists.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">The file breaks its format, or disagrees with <paramref name="options"/>.</exception>
     public static LlamaTokenizer Load(string path, TokenizerOptions? options = null)
     {
-        if (!File.Exists(path)) throw new FileNotFoundException($"Tokenizer: file \"{path}\" does not exist. Name a tokenizer.model.", path);
+        if (!File.Exists(path)) throw new FileNotFoundException($"Tokenizer: file \"{path}\" does not exist. Name a tokenizer.model or tokenizer.json.", path);
         options ??= new TokenizerOptions();
         var file = File.ReadAllBytes(path);
-        var entries = RankFile.Parse(file, path);
-        var specials = new SpecialTokenIndex(entries.Count, TokenizerRules.VocabularySize(entries.Count, options, path));
-        using var stream = new MemoryStream(file, writable: false);
-        return new LlamaTokenizer(entries, TiktokenTokenizer.Create(stream, new PiecePreTokenizer(), normalizer: null), specials, options, path);
+        var json = path.EndsWith(".json", StringComparison.OrdinalIgnoreCase) ? TokenizerJson.Parse(file, path) : null;
+        var ranks = json?.RankFile ?? file;
+        var entries = RankFile.Parse(ranks, path);
+        var size = TokenizerRules.VocabularySize(entries.Count, options, path);
+        var specials = json is null ? new SpecialTokenIndex(entries.Count, size) : new SpecialTokenIndex(entries.Count, size, json.Added);
+        using var stream = new MemoryStream(ranks, writable: false);
+        return new LlamaTokenizer(entries, TiktokenTokenizer.Create(stream, new PiecePreTokenizer(), normalizer: null), specials, json, options, path);
+    }
+
+    /// <summary>Writes the tokenizer as Hugging Face's <c>tokenizer.json</c>.</summary>
+    /// <exception cref="InvalidDataException">An entry is no merge of two others, which that format cannot hold.</exception>
+    public void WriteJson(Stream stream) => TokenizerJsonWriter.Write(stream, _entries, VocabularySize);
+
+    /// <summary>
+    /// The ids that Hugging Face's engine gives a text by default: BOS, or what the template of <c>tokenizer.json</c> puts in front, then the text with
+    /// spellings of special tokens read as these. Long runs are not cut.
+    /// </summary>
+    public int[] EncodeTemplate(string text)
+    {
+        var ids = new List<int>(_json?.Prefix ?? [BosId]);
+        EncodeWithSpecials(WellFormed(text), ids);
+        return [.. ids];
     }
 
     /// <summary>The ids of a text, without BOS.</summary>

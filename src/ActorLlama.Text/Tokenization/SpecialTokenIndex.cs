@@ -1,24 +1,34 @@
 using System.Collections.Frozen;
+using System.Collections.Immutable;
 using System.Text;
 
 namespace ActorLlama.Text;
 
-/// <summary>The special tokens that exist in one vocabulary: those of spec 5.2 whose id, first + offset, is below its size.</summary>
+/// <summary>The special tokens that exist in one vocabulary: those of spec 5.2, or those of a <c>tokenizer.json</c>, whose id is below its size.</summary>
 internal sealed class SpecialTokenIndex
 {
     private readonly FrozenDictionary<string, int> _ids;
     private readonly FrozenDictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _idsBySpan;
-    private readonly byte[][] _spellings;
+    private readonly byte[]?[] _spellings;
     private readonly int _longest;
 
     public SpecialTokenIndex(int firstId, int vocabularySize)
+        : this(firstId, vocabularySize, [.. SpecialTokens.Names.Select((name, offset) => (name, firstId + offset))])
+    {
+    }
+
+    /// <param name="firstId">Number of entries.</param>
+    /// <param name="vocabularySize">Ids at or above it do not exist.</param>
+    /// <param name="tokens">Spellings of the form &lt;|NAME|&gt; and their ids, from <paramref name="firstId"/> on, each once.</param>
+    public SpecialTokenIndex(int firstId, int vocabularySize, ImmutableArray<(string Name, int Id)> tokens)
     {
         FirstId = firstId;
         VocabularySize = vocabularySize;
-        var names = SpecialTokens.Names.AsSpan(0, Math.Clamp(vocabularySize - firstId, 0, SpecialTokens.Count)).ToArray();
-        _spellings = [.. names.Select(Encoding.ASCII.GetBytes)];
-        _longest = names.Select(name => name.Length).DefaultIfEmpty(0).Max();
-        _ids = names.Select((name, offset) => (name, offset)).ToFrozenDictionary(pair => pair.name, pair => firstId + pair.offset);
+        var known = tokens.Where(token => token.Id < vocabularySize).ToArray();
+        _spellings = new byte[known.Select(token => token.Id - firstId + 1).DefaultIfEmpty(0).Max()][];
+        foreach (var (name, id) in known) _spellings[id - firstId] = Encoding.UTF8.GetBytes(name);
+        _longest = known.Select(token => token.Name.Length).DefaultIfEmpty(0).Max();
+        _ids = known.ToFrozenDictionary(token => token.Name, token => token.Id);
         _idsBySpan = _ids.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 

@@ -1,0 +1,164 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ActorLlama.Model;
+using static ActorLlama.Checkpoints.Quoting;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>
+/// Turns a checkpoint of any layout into one of any other. The target appears whole or not at all; a conversion that was cut off leaves a hidden folder
+/// beside it, which a rerun removes or, when asked to, goes on with. Memory use does not depend on the model.
+/// </summary>
+public static class CheckpointConverter
+{
+    /// <summary>In a folder that is still being written: which conversion writes it.</summary>
+    internal const string JournalFile = "conversion.partial";
+
+    /// <summary>Files that a checkpoint carries along, by name or by what their name begins with.</summary>
+    private static readonly string[] Carried =
+    [
+        "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.", "preprocessor_config.json",
+        "processor_config.json", "LICENSE", "NOTICE", "USE_POLICY",
+    ];
+
+    /// <summary>What <see cref="Run"/> would write; writes nothing.</summary>
+    /// <exception cref="InvalidDataException">The source is broken, is not of the asserted shape, or cannot be laid out so.</exception>
+    public static ConversionPlan Plan(string from, ConversionOptions options)
+    {
+        using var source = CheckpointDirectory.Open(from);
+        return Plan(source, Weights(source, options), options);
+    }
+
+    /// <summary>Converts.</summary>
+    /// <param name="from">A checkpoint; it is only read.</param>
+    /// <param name="to">The folder to make; it does not exist yet or is empty.</param>
+    /// <param name="options">What to make.</param>
+    /// <param name="cancellation">Stops the conversion; what is finished stays for a resumed one.</param>
+    /// <exception cref="InvalidDataException">The source is broken, or the target cannot be written.</exception>
+    public static void Run(string from, string to, ConversionOptions options, CancellationToken cancellation = default)
+    {
+        var target = TargetFolder.PathOf(to);
+        TargetFolder.RequireFree(target, to);
+        using var source = CheckpointDirectory.Open(from);
+        var weights = Weights(source, options);
+        var plan = Plan(source, weights, options);
+        var parent = Path.GetDirectoryName(target) ?? target;
+        var temporary = Path.Combine(parent, $".{Path.GetFileName(target)}{DurableFile.TemporarySuffix}");
+        TargetFolder.Make(parent, to);
+        if (!options.Resume && Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+        TargetFolder.Make(temporary, to);
+        using (var _ = Journal(temporary, plan, options))
+        {
+            TargetFolder.RequireRoom(parent, to, plan.Bytes - Directory.EnumerateFiles(temporary).Sum(file => new FileInfo(file).Length));
+            weights.Write(temporary, cancellation);
+            WriteOthers(source, temporary, options);
+            var names = Directory.EnumerateFiles(temporary).Select(path => Path.GetFileName(path)!).Where(name => name is not (JournalFile or Manifest.FileName)).ToList();
+            var hashes = FileHashes.Of(temporary, names, options.Threads ?? Environment.ProcessorCount, null, cancellation);
+            DurableFile.WriteText(Path.Combine(temporary, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, hashes).ToJson());
+        }
+        File.Delete(Path.Combine(temporary, JournalFile));
+        // What cannot be opened is not handed out.
+        CheckpointDirectory.Open(temporary).Dispose();
+        if (Directory.Exists(target)) Directory.Delete(target);
+        Directory.Move(temporary, target);
+        DurableFile.SyncFolder(parent);
+    }
+
+    private static TargetWeights Weights(Checkpoint source, ConversionOptions options)
+    {
+        if (!LayoutNames.All.Contains(options.Layout))
+            throw new InvalidDataException($"Convert: layout {Quote(options.Layout)} is unknown; it is one of {string.Join(", ", LayoutNames.All.Select(Quote))}.");
+        if (options.MetaParts < 1) throw new InvalidDataException($"Convert: --mp is {options.MetaParts}; it is at least 1.");
+        if (options.ShardBytes < 1) throw new InvalidDataException($"Convert: --shard-size is {options.ShardBytes}; it is at least 1.");
+        if (options.Shape is { } shape) ShapeAssertion.Require(shape.Name, LlamaConfigReader.Read(shape.ConfigJson, shape.Name).Config, source);
+        return new TargetWeights(source, IsMultimodal(source), options);
+    }
+
+    private static bool IsMultimodal(Checkpoint source) => LlamaConfigReader.Read(source.ConfigJson, source.Path).IsMultimodal;
+
+    private static ConversionPlan Plan(Checkpoint source, TargetWeights weights, ConversionOptions options)
+    {
+        var others = new SortedSet<string>(CarriedFiles(source).Select(path => Path.GetFileName(path)!), StringComparer.Ordinal)
+        {
+            CheckpointDirectory.ConfigFile,
+            Manifest.FileName,
+        };
+        others.UnionWith(options.Extras.Keys);
+        if (weights.Files.Length > 1 && options.Layout != LayoutNames.Meta) others.Add(ShardSet.IndexFile);
+        if (options.Layout == LayoutNames.Meta) others.Add(MetaShards.ParamsFile);
+        return new ConversionPlan(source.Layout, options.Layout, source.Digest, weights.Files, [.. others]);
+    }
+
+    /// <summary>Holds the folder for this conversion alone, and refuses to go on with what another one left.</summary>
+    private static FileStream Journal(string folder, ConversionPlan plan, ConversionOptions options)
+    {
+        var path = Path.Combine(folder, JournalFile);
+        var wanted = JsonSerializer.Serialize(new { plan.Digest, plan.ToLayout, options.Type, options.ShardBytes, options.MetaParts });
+        FileStream journal;
+        try
+        {
+            journal = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException fault)
+        {
+            throw new InvalidDataException($"Convert: {Quote(folder)} is in use by another conversion. Let it end, or choose another target.", fault);
+        }
+        try
+        {
+            using var reader = new StreamReader(journal, leaveOpen: true);
+            var found = reader.ReadToEnd();
+            if (found.Length > 0 && found != wanted)
+                throw new InvalidDataException(
+                    $"Convert: what was left in {Quote(folder)} belongs to another source or other options. Convert again without --resume.");
+            if (found.Length == 0)
+            {
+                journal.Write(System.Text.Encoding.UTF8.GetBytes(wanted));
+                journal.Flush(flushToDisk: true);
+            }
+            return journal;
+        }
+        catch
+        {
+            journal.Dispose();
+            throw;
+        }
+    }
+
+    private static void WriteOthers(Checkpoint source, string folder, ConversionOptions options)
+    {
+        foreach (var path in CarriedFiles(source)) DurableFile.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+        foreach (var (name, write) in options.Extras)
+        {
+            write(Path.Combine(folder, name));
+            DurableFile.SyncFile(Path.Combine(folder, name));
+        }
+        if (options.Layout == LayoutNames.Meta)
+            DurableFile.WriteText(Path.Combine(folder, MetaShards.ParamsFile), MetaParamsWriter.Of(source.Config, source.ConfigJson));
+        DurableFile.WriteText(Path.Combine(folder, CheckpointDirectory.ConfigFile), ConfigOf(source, options));
+        DurableFile.SyncFolder(folder);
+    }
+
+    /// <summary>The source's config, with the element type it is written in where that was chosen.</summary>
+    private static string ConfigOf(Checkpoint source, ConversionOptions options)
+    {
+        if (options.Type is not { } type) return source.ConfigJson;
+        var config = JsonNode.Parse(source.ConfigJson)!.AsObject();
+        Set(config);
+        if (config["text_config"] is JsonObject text) Set(text);
+        return config.ToJsonString(JsonText.Indented);
+
+        void Set(JsonObject section)
+        {
+            foreach (var key in (string[])["torch_dtype", "dtype"])
+                if (section.ContainsKey(key)) section[key] = type == ElementType.Float32 ? "float32" : "bfloat16";
+        }
+    }
+
+    private static ImmutableArray<string> CarriedFiles(Checkpoint source) =>
+    [
+        .. Directory.EnumerateFiles(source.Path)
+            .Where(path => Array.Exists(Carried, name => Path.GetFileName(path).StartsWith(name, StringComparison.Ordinal)))
+            .Order(StringComparer.Ordinal),
+    ];
+}

@@ -1,0 +1,93 @@
+using System.Collections.Immutable;
+using ActorLlama.Model;
+
+namespace ActorLlama.Checkpoints;
+
+/// <summary>The weights of a checkpoint, laid out anew: which file holds what, and how it is written.</summary>
+internal sealed class TargetWeights
+{
+    private readonly ConversionOptions _options;
+    private readonly ImmutableArray<TensorToWrite> _tensors = [];
+    private readonly ImmutableArray<ImmutableArray<(string Key, TensorView View)>> _parts = [];
+
+    public TargetWeights(Checkpoint source, bool isMultimodal, ConversionOptions options)
+    {
+        _options = options;
+        if (options.Layout == LayoutNames.Meta)
+        {
+            var division = new MetaDivision(source.Config, source.Tensors, options.MetaParts);
+            _parts = [.. Enumerable.Range(0, options.MetaParts).Select(rank => division.Shard(rank).ToImmutableArray())];
+            Files = [.. _parts.Select((part, rank) => new ConversionPlan.WeightFile(MetaShards.NameOf(rank), part.Length, part.Sum(tensor => BytesOf(tensor.View))))];
+            return;
+        }
+        var names = new HuggingFaceNames(isMultimodal);
+        _tensors =
+        [
+            .. (options.Layout switch
+            {
+                LayoutNames.HuggingFace => source.Tensors.Select(tensor => (names.KeyOf(tensor.Name), tensor.View)),
+                LayoutNames.Scanned => Stacked(source),
+                _ => source.Tensors.Select(tensor => (tensor.Name, tensor.View)),
+            }).Select(ToWrite),
+        ];
+        Files = [.. ShardPlan.Of(_tensors, options.ShardBytes).Select(
+            shard => new ConversionPlan.WeightFile(shard.FileName, shard.Tensors.Length, shard.Tensors.Sum(tensor => tensor.Bytes)))];
+    }
+
+    /// <summary>The files of weights.</summary>
+    public ImmutableArray<ConversionPlan.WeightFile> Files { get; }
+
+    /// <summary>Writes all files into a folder that nobody takes for a checkpoint; those that are whole there already stay.</summary>
+    public void Write(string folder, CancellationToken cancellation)
+    {
+        var threads = _options.Threads ?? Environment.ProcessorCount;
+        if (_parts.IsEmpty)
+        {
+            new SafetensorsWriter(folder) { ShardBytes = _options.ShardBytes, Threads = threads, KeepsFinished = true, Progress = _options.Progress }
+                .Write(_tensors, cancellation);
+            return;
+        }
+        var tally = new WriteTally(Files.Sum(file => file.Bytes), _options.Progress);
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation };
+        FirstFault.Of(() => Parallel.For(0, _parts.Length, parallel, rank =>
+        {
+            var path = Path.Combine(folder, MetaShards.NameOf(rank));
+            if (IsWhole(path, _parts[rank])) tally.Add(Files[rank].Bytes);
+            else PthWriter.Write(path, _parts[rank], _options.Type, tally.Add, cancellation);
+        }));
+        DurableFile.SyncFolder(folder);
+    }
+
+    private static IEnumerable<(string Key, TensorView View)> Stacked(Checkpoint source)
+    {
+        var blocks = new ScanBlocks(source.Config);
+        var members = new Dictionary<string, List<TensorView>>(StringComparer.Ordinal);
+        foreach (var tensor in source.Tensors)
+        {
+            var key = blocks.PlaceOf(tensor.Name)?.Key ?? tensor.Name;
+            if (!members.TryGetValue(key, out var views)) members.Add(key, views = []);
+            // Tensors come by ascending layer, so each lands at its index.
+            views.Add(tensor.View);
+        }
+        return members.Select(member => (member.Key, member.Key.StartsWith(ScanBlocks.Prefix, StringComparison.Ordinal) ? TensorView.Stack(member.Value) : member.Value[0]));
+    }
+
+    private bool IsWhole(string path, IReadOnlyList<(string Key, TensorView View)> tensors)
+    {
+        if (!File.Exists(path)) return false;
+        using var file = PthFile.Open(path);
+        return tensors.All(tensor => file.Find(tensor.Key) is { } found
+            && found.Type == (_options.Type ?? tensor.View.Type) && found.Shape.SequenceEqual(tensor.View.Shape));
+    }
+
+    private TensorToWrite ToWrite((string Key, TensorView View) tensor)
+    {
+        var type = _options.Type ?? tensor.View.Type;
+        var reader = new ViewReader(tensor.View);
+        return new TensorToWrite(
+            tensor.Key, type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16, tensor.View.Shape,
+            (offset, bytes) => reader.ReadAs(type, offset, bytes));
+    }
+
+    private long BytesOf(TensorView view) => view.Elements * TensorView.BytesOf(_options.Type ?? view.Type);
+}
