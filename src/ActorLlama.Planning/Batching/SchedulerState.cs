@@ -95,7 +95,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         if (_batches.Find(b => b.Id == ran.Batch) is not { } batch)
             return [];
         if (ran.Ids.Length != batch.Sampling)
-            return Go(Retry(batch, $"the pipeline answered {ran.Ids.Length} ids to {batch.Sampling} sequences", now), now);
+            return Go(Retry(batch, RefusalReason.Failed, $"the pipeline answered {ran.Ids.Length} ids to {batch.Sampling} sequences", now), now);
 
         _batches.Remove(batch);
         List<SchedulerEffect> effects = [];
@@ -114,9 +114,12 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         return Go(effects, now);
     }
 
-    /// <summary>A stage lost the batch: the same rows again under the next attempt, or the end of its sequences.</summary>
+    /// <summary>
+    /// A stage lost the batch: the same rows again under the next attempt, or the end of its sequences. Stages that are out of reach are
+    /// told as not ready: their sessions come back until they are re-planned, and do not count it as a failure of their own.
+    /// </summary>
     public ImmutableArray<SchedulerEffect> Failed(StageProtocol.Failed failed, long now) =>
-        _batches.Find(b => b.Id == failed.Batch) is { } batch ? Go(Retry(batch, failed.Message, now), now) : [];
+        _batches.Find(b => b.Id == failed.Batch) is { } batch ? Go(Retry(batch, failed.Reason, failed.Message, now), now) : [];
 
     /// <summary>Deadlines of batches, sessions that are silent, and frees that no batch has carried. Call it a few times a second.</summary>
     public ImmutableArray<SchedulerEffect> Tick(long now)
@@ -125,7 +128,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
             Drop(sequence);
         List<SchedulerEffect> effects = [];
         foreach (var batch in _batches.Where(b => now >= b.DeadlineMs).ToList())
-            effects.AddRange(Retry(batch, $"no answer from the pipeline within {options.BatchDeadlineMs} ms", now));
+            effects.AddRange(Retry(batch, RefusalReason.Failed, $"no answer from the pipeline within {options.BatchDeadlineMs} ms", now));
         return Go(effects, now, flush: true);
     }
 
@@ -178,7 +181,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         return batch.ToEffect();
     }
 
-    private List<SchedulerEffect> Retry(BatchInFlight batch, string reason, long now)
+    private List<SchedulerEffect> Retry(BatchInFlight batch, RefusalReason reason, string why, long now)
     {
         _batches.Remove(batch);
         if (batch.Id.Attempt < options.MaxAttempts && batch.Parts.Any(p => p.Sequence.Phase != SequencePhase.Leaving))
@@ -194,12 +197,13 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         }
 
         _freed.AddRange(batch.Freed);
+        var told = reason is RefusalReason.NotReady or RefusalReason.Loading ? RefusalReason.NotReady : RefusalReason.Failed;
         List<SchedulerEffect> effects = [];
         foreach (var (sequence, _) in batch.Parts)
         {
             if (sequence.Phase != SequencePhase.Leaving)
             {
-                effects.Add(Refusal(sequence, RefusalReason.Failed, $"Scheduler: batch {batch.Id.Number} failed {batch.Id.Attempt} times: {reason}."));
+                effects.Add(Refusal(sequence, told, $"Scheduler: batch {batch.Id.Number} failed {batch.Id.Attempt} times: {why}."));
                 _sessions.Remove(sequence.Submit.Session);
             }
 

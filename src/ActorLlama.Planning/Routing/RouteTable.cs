@@ -9,13 +9,16 @@ namespace ActorLlama.Planning.Routing;
 /// </summary>
 public sealed record RouteTable
 {
+    private const int MaxDoublings = 4;
+
     private ImmutableDictionary<int, ImmutableArray<Route>> _routes = ImmutableDictionary<int, ImmutableArray<Route>>.Empty;
-    private ImmutableDictionary<LaneTarget, long> _failedMs = ImmutableDictionary<LaneTarget, long>.Empty;
+    private ImmutableDictionary<LaneTarget, Failure> _failed = ImmutableDictionary<LaneTarget, Failure>.Empty;
 
     /// <summary>An empty table of a node: every pick is null until routes come.</summary>
     /// <param name="local">The node that routes: its own replicas come first.</param>
     /// <param name="restMs">
     /// How long a failed target is left alone when its shard has no other: a lane that broke once must not shut out a healthy shard for good.
+    /// Doubled at each failure in a row, up to 16 times: a node that died is not to use up all sends before its shard is loaded elsewhere.
     /// </param>
     public RouteTable(NodeId local, int restMs)
     {
@@ -51,7 +54,7 @@ public sealed record RouteTable
             PlanEpoch = routes.PlanEpoch,
             Version = routes.Version,
             _routes = loaded,
-            _failedMs = ImmutableDictionary<LaneTarget, long>.Empty,
+            _failed = ImmutableDictionary<LaneTarget, Failure>.Empty,
         };
     }
 
@@ -65,20 +68,29 @@ public sealed record RouteTable
         var since = long.MaxValue;
         foreach (var route in Loaded(shard))
         {
-            if (!_failedMs.TryGetValue(route.Target, out var failed))
+            if (!_failed.TryGetValue(route.Target, out var failed))
                 return route;
-            if (now - failed >= RestMs && failed < since)
-                (rested, since) = (route, failed);
+            var ready = failed.AtMs + RestAfter(failed.InARow);
+            if (now >= ready && ready < since)
+                (rested, since) = (route, ready);
         }
 
         return rested;
     }
 
     /// <summary>The table in which this target has failed just now.</summary>
-    public RouteTable Fail(LaneTarget target, long now) => this with { _failedMs = _failedMs.SetItem(target, now) };
+    public RouteTable Fail(LaneTarget target, long now)
+    {
+        var inARow = _failed.TryGetValue(target, out var last) && now - last.AtMs < 4 * RestAfter(MaxDoublings + 1) ? last.InARow + 1 : 1;
+        return this with { _failed = _failed.SetItem(target, new(now, inARow)) };
+    }
 
     /// <summary>Whether a loaded replica of the shard is there, apart from failures.</summary>
     public bool Holds(int shard) => Loaded(shard).Length > 0;
 
+    private long RestAfter(int inARow) => (long)RestMs << Math.Min(inARow - 1, MaxDoublings);
+
     private ImmutableArray<Route> Loaded(int shard) => _routes.GetValueOrDefault(shard, []);
+
+    private readonly record struct Failure(long AtMs, int InARow);
 }

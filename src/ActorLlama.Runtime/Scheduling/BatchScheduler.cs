@@ -52,7 +52,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
             case SchedulerProtocol.Withdraw withdraw: Perform(_state.Withdraw(withdraw, _node.NowMs), null); break;
             case LaneEnvelope { Message: StageProtocol.Ran ran } envelope: Ran(ran, envelope.Payload); break;
             case LaneEnvelope { Message: StageProtocol.Failed failed }: Fail(failed); break;
-            case LaneFailed { Message: StageProtocol.Run run } failed: Fail(new(run.Batch, RefusalReason.Failed, $"stage 0 is out of reach ({failed.Reason})")); break;
+            case LaneFailed { Message: StageProtocol.Run run } failed: Fail(new(run.Batch, RefusalReason.NotReady, $"stage 0 is out of reach ({failed.Reason})")); break;
             case LaneFailed: break; // A Free that could not be sent: the stage is gone, and its KV with it.
             case DeadlineTick: Perform(_state.Tick(_node.NowMs), null); break;
             default: Unhandled(message); break;

@@ -67,7 +67,7 @@ internal sealed class StageActor : UntypedActor
             case RouterProtocol.Gathered gathered: Combine(gathered); break;
             case RouterProtocol.Lost lost: WithRun(lost.Batch, run => Fail(run, lost.Reason, lost.Message)); break;
             case DeviceProtocol.Wire wire: Wire(wire.PipelineEpoch); break;
-            case LaneFailed { Message: StageProtocol.Run run } failed: Fail(run, RefusalReason.Failed, $"the next stage is out of reach ({failed.Reason})"); break;
+            case LaneFailed { Message: StageProtocol.Run run } failed: Fail(run, RefusalReason.NotReady, $"the next stage is out of reach ({failed.Reason})"); break;
             case LaneFailed: break; // An answer the scheduler could not get: its deadline covers it.
             default: Unhandled(message); break;
         }
@@ -208,7 +208,7 @@ internal sealed class StageActor : UntypedActor
         else if (Next() is { } next)
             SendOn(next, message with { Ids = [] }, Rows.ToPayload(_device.Backend, run.TakeX(), _node.Lane, next));
         else
-            Fail(message, RefusalReason.Failed, "the next stage is not known");
+            Fail(message, RefusalReason.NotReady, "the next stage is not known");
         Drop(message.Batch);
         CountKv();
     }

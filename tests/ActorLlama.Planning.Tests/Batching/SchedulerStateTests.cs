@@ -213,6 +213,17 @@ public sealed class SchedulerStateTests
         Assert.Equal((0, 0), (state.Admitted, state.BatchesInFlight));
     }
 
+    [Theory]
+    [InlineData(RefusalReason.NotReady)]
+    [InlineData(RefusalReason.Loading)]
+    public void Sequences_whose_stages_are_out_of_reach_are_told_that_the_pipeline_is_not_ready(RefusalReason reason)
+    {
+        var state = new SchedulerState(_options, 1);
+        var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
+        var again = Batch(state.Failed(new(first.Batch, reason, "stage 1 is gone"), 10));
+        Assert.Equal(RefusalReason.NotReady, Refusal(state.Failed(new(again.Batch, reason, "stage 1 is gone"), 20)).Reason);
+    }
+
     [Fact]
     public void An_answer_with_a_wrong_number_of_ids_is_a_failed_attempt()
     {

@@ -48,4 +48,21 @@ public sealed class RouteTableTests
         Assert.Equal(Target(3, 0, 1), table.Pick(0, 1200)!.Value.Target);
         Assert.Equal(Target(1, 0, 0), table.With(Routes(2, Shard(1, 0, 0))).Pick(0, 1100)!.Value.Target);
     }
+
+    [Fact]
+    public void A_target_that_fails_again_and_again_rests_longer_each_time_up_to_a_bound()
+    {
+        var table = _empty.With(Routes(1, Shard(1, 0, 0)));
+        var now = 1000L;
+        foreach (var rest in new[] { 100, 200, 400, 800, 1600, 1600 })
+        {
+            table = table.Fail(Target(1, 0, 0), now);
+            Assert.Null(table.Pick(0, now + rest - 1));
+            Assert.NotNull(table.Pick(0, now + rest));
+            now += rest;
+        }
+
+        now += 10_000;
+        Assert.NotNull(table.Fail(Target(1, 0, 0), now).Pick(0, now + 100));
+    }
 }

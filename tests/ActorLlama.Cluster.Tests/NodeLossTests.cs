@@ -1,0 +1,107 @@
+using System.Collections.Immutable;
+using ActorLlama.Cli;
+using ActorLlama.Protocol;
+using Xunit.Abstractions;
+
+namespace ActorLlama.Cluster.Tests;
+
+/// <summary>One of three processes is killed while sessions run: their tokens are those of a run that nothing disturbed.</summary>
+public sealed class NodeLossTests(ITestOutputHelper output)
+{
+    /// <summary>Bound of any answer to a loss: the session's own, and a margin to read it.</summary>
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(15);
+
+    private const int Tokens = 600;
+
+    [Fact]
+    public async Task Sessions_go_on_when_the_node_of_the_trunk_dies()
+    {
+        await using var cluster = await ThreeNodesAsync();
+        await LoseAsync(cluster, HolderOfStage0);
+    }
+
+    [Fact]
+    public async Task Sessions_go_on_when_a_node_of_experts_dies()
+    {
+        await using var cluster = await ThreeNodesAsync();
+        await LoseAsync(cluster, status => status.Nodes.Last(n => n.Name != HolderOfStage0(status) && n.Shards.Length > 0).Name);
+    }
+
+    [Fact]
+    public async Task Sessions_go_on_when_the_node_in_the_middle_of_the_trunk_dies()
+    {
+        await using var cluster = await ThreeNodesAsync(stages: 3, shards: 1);
+        await LoseAsync(cluster, status => status.Nodes.Single(n => n.Stages.Any(s => s.Placement.Index == 1)).Name);
+    }
+
+    [Fact]
+    public async Task Sessions_go_on_when_a_node_dies_that_holds_nothing_but_sessions()
+    {
+        await using var cluster = await ThreeNodesAsync(stages: 1, shards: 1);
+        await LoseAsync(cluster, status => status.Nodes.Where(n => n.Stages.Length + n.Shards.Length == 0).MaxBy(n => n.Counters.Sessions)!.Name);
+    }
+
+    /// <summary>No stage, no expert shard, no session: it is a member and no more.</summary>
+    [Fact]
+    public async Task Nothing_changes_when_a_node_dies_that_takes_no_part()
+    {
+        await using var cluster = await ThreeNodesAsync(stages: 1, shards: 1);
+        const int count = 900;
+        var prompt = Undisturbed.Prompt(40, 12);
+        var expected = Undisturbed.Tokens(prompt, count);
+        var stream = new RunningStream(cluster.Generate(prompt, count));
+        var before = await cluster.WaitUntilAsync(s => s.Nodes.Sum(n => n.Counters.Sessions) == 1, "one session");
+        cluster.Kill(before.Nodes.First(n => n.Stages.Length + n.Shards.Length + n.Counters.Sessions == 0).Name);
+        var seen = stream.Count;
+        await stream.EndAsync();
+        Assert.InRange(seen, 1, count - 50);
+        Undisturbed.Same(expected, stream.Ids, "the session");
+        output.WriteLine($"longest pause {stream.LongestPause.TotalSeconds:0.00} s");
+        var after = await cluster.WaitUntilAsync(s => s.Nodes.Length == 2, "two nodes");
+        Assert.Equal((ClusterState.Ready, before.Plan.Epoch), (after.State, after.Plan.Epoch));
+    }
+
+    [Fact]
+    public async Task A_long_prompt_is_computed_again_when_a_node_dies_meanwhile()
+    {
+        await using var cluster = await ThreeNodesAsync();
+        var prompt = Undisturbed.Prompt(50, 900);
+        var expected = Undisturbed.Tokens(prompt, 20);
+        var victim = HolderOfStage0(await cluster.StatusAsync());
+        var stream = cluster.Generate(prompt, 20);
+        var running = new RunningStream(stream);
+        await stream.PromptTokens;
+        cluster.Kill(victim);
+        var before = running.Count;
+        await running.EndAsync();
+        Assert.Equal(0, before);
+        Undisturbed.Same(expected, running.Ids, "the session");
+    }
+
+    /// <summary>Sessions that could not go on would end after 8 s by default; a machine that is busy with other things needs longer to find out.</summary>
+    private static Task<TestCluster> ThreeNodesAsync(int? stages = null, int? shards = null) => TestCluster.StartAsync(
+        new LocalClusterOptions(3, TestCluster.SampleModel) { Stages = stages, ExpertShards = shards, Settings = ["actorllama.session.fail-after=14s"] });
+
+    /// <summary>Kills a node while four sessions, on whatever nodes, have had some of their tokens and not all.</summary>
+    private async Task LoseAsync(TestCluster cluster, Func<ClusterProtocol.Status, string> victim)
+    {
+        ImmutableArray<ImmutableArray<int>> prompts = [.. Enumerable.Range(1, 4).Select(i => Undisturbed.Prompt(i, 5 * i))];
+        var expected = prompts.Select(p => Undisturbed.Tokens(p, Tokens)).ToArray();
+        var streams = prompts.Select(p => new RunningStream(cluster.Generate(p, Tokens))).ToArray();
+        foreach (var stream in streams) await stream.WaitForAsync(50);
+        var status = await cluster.WaitUntilAsync(s => s.Nodes.Sum(n => n.Counters.Sessions) == streams.Length, "four sessions");
+        cluster.Kill(victim(status));
+        var seen = streams.Max(s => s.Count);
+        foreach (var stream in streams) await stream.EndAsync();
+        Assert.InRange(seen, 50, Tokens - 50);
+        for (var i = 0; i < streams.Length; i++)
+        {
+            Undisturbed.Same(expected[i], streams[i].Ids, $"session {i}");
+            output.WriteLine($"session {i}: longest pause {streams[i].LongestPause.TotalSeconds:0.00} s");
+            Assert.True(streams[i].LongestPause < s_bound, $"session {i} paused for {streams[i].LongestPause}");
+        }
+    }
+
+    private static string HolderOfStage0(ClusterProtocol.Status status) =>
+        status.Nodes.Single(n => n.Stages.Any(s => s.Placement.Index == 0)).Name;
+}

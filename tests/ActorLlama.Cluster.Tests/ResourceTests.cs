@@ -1,0 +1,45 @@
+using ActorLlama.Cli;
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Cluster.Tests;
+
+/// <summary>What sessions used is given back: nothing grows with their number or their length.</summary>
+public sealed class ResourceTests
+{
+    [Fact]
+    public async Task Sessions_that_finished_or_were_cancelled_leave_nothing_behind()
+    {
+        await using var cluster = await TestCluster.StartAsync(new LocalClusterOptions(3, TestCluster.SampleModel) { Stages = 2, ExpertShards = 4 });
+        for (var round = 0; round < 5; round++)
+            await Task.WhenAll(Enumerable.Range(0, 10).Select(i => i % 2 == 0 ? FinishAsync(cluster, i) : CancelAsync(cluster, i)));
+        var status = await cluster.WaitUntilAsync(s => s.Nodes.All(n => IsAtRest(n.Counters)), "rest after all sessions have ended");
+        Assert.Equal(3, status.Nodes.Length);
+    }
+
+    [Fact]
+    public void Thousands_of_steps_leave_no_activation_behind()
+    {
+        _ = Undisturbed.Tokens(Undisturbed.Prompt(70, 3), 1);
+        var before = Activation.Live;
+        for (var seed = 71; seed < 74; seed++) _ = Undisturbed.Tokens(Undisturbed.Prompt(seed, 20), 1000);
+        Assert.Equal(before, Activation.Live);
+    }
+
+    private static async Task FinishAsync(TestCluster cluster, int seed)
+    {
+        var prompt = Undisturbed.Prompt(seed, 3 + (7 * seed));
+        var result = await cluster.Generate(prompt, 6).ReadToEndAsync();
+        Undisturbed.Same(Undisturbed.Tokens(prompt, 6), result.Tokens, $"session {seed}");
+    }
+
+    private static async Task CancelAsync(TestCluster cluster, int seed)
+    {
+        var stream = cluster.Generate(Undisturbed.Prompt(seed, 100 + seed), 500);
+        await foreach (var token in stream)
+            if (token.Index == seed) break;
+        Assert.Equal(FinishReason.Cancelled, (await stream.Completion).Reason);
+    }
+
+    private static bool IsAtRest(NodeProtocol.NodeCounters c) => c is { LivePayloads: 0, LiveActivations: 0, KvBytes: 0, Sessions: 0 };
+}

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using ActorLlama.Cli;
+using ActorLlama.Client;
+using ActorLlama.Protocol;
+using ActorLlama.TestKit;
+
+namespace ActorLlama.Cluster.Tests;
+
+/// <summary>A ready cluster of real node processes on this machine, and a client's connection to it.</summary>
+internal sealed class TestCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan s_start = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
+    private readonly LocalCluster _processes;
+
+    private TestCluster(LocalCluster processes, ClusterConnection connection) => (_processes, Connection) = (processes, connection);
+
+    public static string SampleModel { get; } = Path.Combine(Shared.RepositoryRoot, "models", "bard");
+
+    public ClusterConnection Connection { get; }
+
+    public IReadOnlyList<LocalNode> Processes => _processes.Nodes;
+
+    public string Address => _processes.Address;
+
+    public static async Task<TestCluster> StartAsync(LocalClusterOptions options)
+    {
+        using var timeout = new CancellationTokenSource(s_start);
+        var processes = await LocalCluster.StartAsync(options, timeout.Token);
+        ClusterConnection? connection = null;
+        try
+        {
+            connection = await processes.ConnectAsync(timeout.Token);
+            await processes.WaitUntilReadyAsync(connection, onChange: null, timeout.Token);
+            return new TestCluster(processes, connection);
+        }
+        catch
+        {
+            if (connection is not null) await connection.DisposeAsync();
+            await processes.DisposeAsync();
+            throw;
+        }
+    }
+
+    public Task<ClusterProtocol.Status> StatusAsync() => Connection.GetStatusAsync(s_answer);
+
+    /// <summary>Asks for the status until it is as wanted; fails with the last one when it never is.</summary>
+    public async Task<ClusterProtocol.Status> WaitUntilAsync(Func<ClusterProtocol.Status, bool> wanted, string what)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            var status = await StatusAsync();
+            if (wanted(status)) return status;
+            Assert.True(clock.Elapsed < s_answer, $"the cluster never came to {what}: {status}");
+            await Task.Delay(s_poll);
+        }
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public void Kill(string node)
+    {
+        using var process = Process.GetProcessById(Processes.Single(n => n.Name == node).Pid);
+        process.Kill();
+    }
+
+    public GenerationStream Generate(IEnumerable<int> prompt, int maxTokens) =>
+        Connection.OpenSession(new GenerationRequest(GenerationRequest.Tokens(prompt), maxTokens)
+        {
+            Sampling = new SamplingOptions(0, 1, 0, 0),
+            IgnoreEos = true,
+        });
+
+    public async ValueTask DisposeAsync()
+    {
+        await Connection.DisposeAsync();
+        await _processes.DisposeAsync();
+    }
+}
