@@ -75,11 +75,12 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         [.. _shards.Values.Select(s => s.Held with { RowsComputed = s.Work.Rows })],
         Counters()));
 
+    /// <summary>Bytes over lanes are those of messages: heartbeats would make an idle node look busy.</summary>
     private NodeProtocol.NodeCounters Counters()
     {
         var lane = _node.Lane.Statistics;
         return new(
-            lane.BytesSent, lane.BytesReceived, Payload.Live, Activation.Live, _node.Gauges.KvBytes, _node.Gauges.Sessions,
+            lane.Classes.Sum(c => c.BytesSent), lane.Classes.Sum(c => c.BytesReceived), Payload.Live, Activation.Live, _node.Gauges.KvBytes, _node.Gauges.Sessions,
             Environment.WorkingSet);
     }
 
