@@ -70,7 +70,8 @@ internal sealed class LineEditor
 
     private void Draw()
     {
-        var room = Math.Max(8, Console.WindowWidth - Prompt.Length - 1);
+        // A terminal that does not know its width says 0.
+        var room = Math.Max(8, (Console.WindowWidth > 0 ? Console.WindowWidth : 80) - Prompt.Length - 1);
         var (visible, cursor) = Window(_line, room);
         // To the left edge, erase, prompt and text, then the cursor to its column.
         Console.Out.Write($"\r\u001b[K{Prompt}{visible}\r\u001b[{Prompt.Length + cursor}C");
