@@ -103,7 +103,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         _keepLogs |= _nodes.Any(n => n.HasExited);
         await Task.WhenAll(_nodes.Select(n => n.DisposeAsync().AsTask()));
         _children.Dispose();
-        if (!_keepLogs) Directory.Delete(LogFolder, recursive: true);
+        if (!_keepLogs && Directory.Exists(LogFolder)) Directory.Delete(LogFolder, recursive: true);
     }
 
     private async Task AddAsync(LocalClusterOptions options, string config, string? seed, CancellationToken cancellation, bool wait = true)
