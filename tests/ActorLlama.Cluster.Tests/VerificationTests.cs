@@ -17,6 +17,7 @@ public sealed class VerificationTests
 
     /// <summary>Dense and MoE layers, experts and stages on different nodes, and NaN wherever a node must not look.</summary>
     [SharedTheory]
+    [InlineData("tiny-scout", 2, 4)]
     [InlineData("tiny-maverick", 4, 8)]
     [InlineData("bard", 2, 4)]
     public async Task Nodes_read_only_what_their_plan_gives_them(string model, int stages, int shards)
