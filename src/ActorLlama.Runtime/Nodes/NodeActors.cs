@@ -43,7 +43,7 @@ internal static class NodeActors
         return node.Options.Roles.Contains(NodeOptions.Experts)
             ? sharding.Start(
                 ExpertRegion.Name, _ => ExpertShardActor.Props(nodeActor), settings, new ExpertRegion(),
-                new PlannedAllocation(node.Board, Akka.Cluster.Cluster.Get(system).SelfAddress), PoisonPill.Instance)
+                new PlannedAllocation(node.Board, Akka.Cluster.Cluster.Get(system)), PoisonPill.Instance)
             : sharding.StartProxy(ExpertRegion.Name, NodeOptions.Experts, new ExpertRegion());
     }
 }
