@@ -79,9 +79,8 @@ public sealed class NodeLossTests(ITestOutputHelper output)
         Undisturbed.Same(expected, running.Ids, "the session");
     }
 
-    /// <summary>Sessions that could not go on would end after 8 s by default; a machine that is busy with other things needs longer to find out.</summary>
-    private static Task<TestCluster> ThreeNodesAsync(int? stages = null, int? shards = null) => TestCluster.StartAsync(
-        new LocalClusterOptions(3, TestCluster.SampleModel) { Stages = stages, ExpertShards = shards, Settings = ["actorllama.session.fail-after=14s"] });
+    private static Task<TestCluster> ThreeNodesAsync(int? stages = null, int? shards = null) =>
+        TestCluster.StartAsync(new LocalClusterOptions(3, TestCluster.SampleModel) { Stages = stages, ExpertShards = shards });
 
     /// <summary>Kills a node while four sessions, on whatever nodes, have had some of their tokens and not all.</summary>
     private async Task LoseAsync(TestCluster cluster, Func<ClusterProtocol.Status, string> victim)
