@@ -6,13 +6,15 @@ namespace ActorLlama.Cluster.Tests;
 /// <summary>Golden logits and tokens through real processes, in layouts that the program's own tests do not have; the same bits in all on the CPU backend.</summary>
 public sealed class VerificationTests
 {
+    private static readonly Dictionary<string, string> s_alone = [];
+
     [SharedFact]
     public async Task Every_layout_gives_the_golden_values_and_the_same_bits()
     {
         const string model = "bard";
-        var alone = await VerifyAsync(model, new LocalClusterOptions(1, Folder(model)));
-        Assert.Equal(alone.LogitsSha256, (await VerifyAsync(model, new LocalClusterOptions(3, Folder(model)) { Stages = 1, ExpertShards = 2 })).LogitsSha256);
-        Assert.Equal(alone.LogitsSha256, (await VerifyAsync(model, new LocalClusterOptions(3, Folder(model)) { Stages = 4, ExpertShards = 8 })).LogitsSha256);
+        var alone = await AloneAsync(model);
+        Assert.Equal(alone, (await VerifyAsync(model, new LocalClusterOptions(3, Folder(model)) { Stages = 1, ExpertShards = 2 })).LogitsSha256);
+        Assert.Equal(alone, (await VerifyAsync(model, new LocalClusterOptions(3, Folder(model)) { Stages = 4, ExpertShards = 8 })).LogitsSha256);
     }
 
     /// <summary>Dense and MoE layers, experts and stages on different nodes, and NaN wherever a node must not look.</summary>
@@ -20,11 +22,8 @@ public sealed class VerificationTests
     [InlineData("tiny-scout", 2, 4)]
     [InlineData("tiny-maverick", 4, 8)]
     [InlineData("bard", 2, 4)]
-    public async Task Nodes_read_only_what_their_plan_gives_them(string model, int stages, int shards)
-    {
-        var alone = await VerifyAsync(model, new LocalClusterOptions(1, Folder(model)));
-        Assert.Equal(alone.LogitsSha256, (await VerifyPoisonedAsync(model, stages, shards)).LogitsSha256);
-    }
+    public async Task Nodes_read_only_what_their_plan_gives_them(string model, int stages, int shards) =>
+        Assert.Equal(await AloneAsync(model), (await VerifyPoisonedAsync(model, stages, shards)).LogitsSha256);
 
     [SharedTheory]
     [InlineData("tiny-maverick")]
@@ -65,6 +64,14 @@ public sealed class VerificationTests
         Assert.Equal(0, report.Prefill!.Outside);
         Assert.InRange(report.Shards.Count(s => s.Rows == 0), 4, 7);
         Assert.All(report.Shards.Where(s => s.Rows == 0), s => Assert.Contains($"expert shard {s.Shard} on {s.Node} computed no row", report.Faults));
+    }
+
+    /// <summary>The bits of one node, which every layout is held to; computed once for each model.</summary>
+    private static async Task<string> AloneAsync(string model)
+    {
+        if (!s_alone.TryGetValue(model, out var known))
+            s_alone[model] = known = (await VerifyAsync(model, new LocalClusterOptions(1, Folder(model)))).LogitsSha256;
+        return known;
     }
 
     private static async Task<VerificationReport> VerifyPoisonedAsync(string model, int stages, int shards)
