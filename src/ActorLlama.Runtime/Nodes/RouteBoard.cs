@@ -1,4 +1,6 @@
 using ActorLlama.Protocol;
+using Akka.Actor;
+using Akka.Event;
 
 namespace ActorLlama.Runtime.Nodes;
 
@@ -22,7 +24,17 @@ internal sealed class RouteBoard
         get => _plan;
         set => _plan = value;
     }
+
+    /// <summary>
+    /// Tells the actor the routes of now and all later ones, as <see cref="RoutesChanged"/>. It subscribes before it reads: who reads first
+    /// misses the change between the two for good, as the last routes are not published again.
+    /// </summary>
+    public void Follow(IActorRef actor, EventStream changes)
+    {
+        changes.Subscribe(actor, typeof(RoutesChanged));
+        actor.Tell(new RoutesChanged(Routes), ActorRefs.NoSender);
+    }
 }
 
 /// <summary>On the event stream, after the board has changed.</summary>
-internal sealed record RoutesChanged(NodeProtocol.Routes Routes) : Akka.Actor.INoSerializationVerificationNeeded;
+internal sealed record RoutesChanged(NodeProtocol.Routes Routes) : INoSerializationVerificationNeeded;

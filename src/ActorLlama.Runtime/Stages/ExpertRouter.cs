@@ -25,7 +25,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     public ExpertRouter(NodeContext node, NodeDevice device)
     {
         (_node, _device) = (node, device);
-        _routes = new RouteTable(node.Self, node.Options.ExpertCalls.BusyMs).With(node.Board.Routes);
+        _routes = new RouteTable(node.Self, node.Options.ExpertCalls.BusyMs);
     }
 
     public static Props Props(NodeContext node, NodeDevice device) => Akka.Actor.Props.Create(() => new ExpertRouter(node, device));
@@ -37,7 +37,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         _self = _node.Lane.Register(Self);
-        Context.System.EventStream.Subscribe(Self, typeof(RoutesChanged));
+        _node.Board.Follow(Self, Context.System.EventStream);
     }
 
     protected override void OnReceive(object message)
