@@ -20,6 +20,15 @@ public sealed record GenerationRequest(Prompt Prompt, int MaxTokens)
     /// <summary>Which rows of logits to return with the result.</summary>
     public LogitsWanted Logits { get; init; }
 
+    /// <summary>Whose turn it is when sessions wait for one another.</summary>
+    public SessionPriority Priority { get; init; }
+
+    /// <summary>
+    /// The answer ends with what there is (<see cref="FinishReason.Expired"/>) this long after the start. Null: as late as the nodes'
+    /// <c>actorllama.session.max-duration</c> allows.
+    /// </summary>
+    public TimeSpan? Deadline { get; init; }
+
     /// <summary>
     /// The session fails when nothing is heard of it, or it cannot be opened, for this long. How long it may stand still while its cluster
     /// answers is the nodes' <c>actorllama.session.fail-after</c>.

@@ -23,13 +23,20 @@ public readonly record struct SessionId([property: Key(0)] string Value)
     public override string ToString() => Value;
 }
 
-/// <summary>One incarnation of a sequence in a pipeline: unique to its scheduler's incarnation. Keys the KV cache with the position.</summary>
+/// <summary>One incarnation of a sequence in a pipeline, unique over all pipelines and their epochs. Keys the KV cache with the position.</summary>
 [MessagePackObject]
-public readonly record struct SequenceId([property: Key(0)] long Value);
+public readonly record struct SequenceId([property: Key(0)] long Value, [property: Key(1)] int Pipeline)
+{
+    public override string ToString() => $"{Pipeline}.{Value >> 32}.{(uint)Value}";
+}
 
-/// <summary>One run of one batch: a retry has the same batch and the next attempt.</summary>
+/// <summary>
+/// One run of one batch: a retry has the same batch and the next attempt. Plan: the epoch of its pipeline's stages. Unique over all pipelines,
+/// whose stages may share expert shards.
+/// </summary>
 [MessagePackObject]
-public readonly record struct BatchId([property: Key(0)] long Plan, [property: Key(1)] long Number, [property: Key(2)] int Attempt);
+public readonly record struct BatchId(
+    [property: Key(0)] long Plan, [property: Key(1)] long Number, [property: Key(2)] int Attempt, [property: Key(3)] int Pipeline);
 
 /// <summary>An expert call: rows of one layer of a batch for one expert shard, and which resend of them this is.</summary>
 [MessagePackObject]

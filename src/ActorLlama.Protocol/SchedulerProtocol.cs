@@ -22,7 +22,8 @@ public static class SchedulerProtocol
         [property: Key(4)] int MaxTokens,
         [property: Key(5)] ImmutableArray<int> StopIds,
         [property: Key(6)] SamplingOptions Sampling,
-        [property: Key(7)] LogitsWanted Logits) : IClusterMessage;
+        [property: Key(7)] LogitsWanted Logits,
+        [property: Key(8)] SessionPriority Priority = SessionPriority.Normal) : IClusterMessage;
 
     /// <summary>
     /// The session is known. <paramref name="Computed"/>: positions of it that have run. <paramref name="Ahead"/>: sequences that are let

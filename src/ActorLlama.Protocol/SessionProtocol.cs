@@ -87,11 +87,14 @@ public static class SessionProtocol
         [property: Key(4)] int Values,
         [property: Key(5)] ReadOnlyMemory<byte> Bytes) : IClusterMessage;
 
+    /// <summary><paramref name="DeadlineMs"/>: the answer ends with what there is this long after the session opened; 0: as late as the nodes allow.</summary>
     [MessagePackObject]
     public sealed record GenerationLimits(
         [property: Key(0)] int MaxTokens,
         [property: Key(1)] ImmutableArray<string> StopStrings,
-        [property: Key(2)] bool IgnoreEos);
+        [property: Key(2)] bool IgnoreEos,
+        [property: Key(3)] SessionPriority Priority = SessionPriority.Normal,
+        [property: Key(4)] int DeadlineMs = 0);
 
     /// <summary>Milliseconds on the session's clock: until the first token, and in all.</summary>
     [MessagePackObject]
@@ -129,6 +132,17 @@ public enum LogitsWanted : byte
     Generated = 2,
 }
 
+/// <summary>
+/// Whose turn it is: a session of high priority is treated as if it had come <c>scheduler.priority-step</c> earlier than it did, one of low
+/// priority as if it had come that much later. So nobody waits for ever.
+/// </summary>
+public enum SessionPriority : byte
+{
+    Normal = 0,
+    Low = 1,
+    High = 2,
+}
+
 public enum FinishReason : byte
 {
     /// <summary>A stop token or stop string.</summary>
@@ -140,6 +154,9 @@ public enum FinishReason : byte
 
     /// <summary>The cluster could not go on within the configured bound; <c>Error</c> says why.</summary>
     Failed = 3,
+
+    /// <summary>The time that the session was given is over.</summary>
+    Expired = 4,
 }
 
 public enum RefusalReason : byte

@@ -10,6 +10,7 @@ internal static class Names
         FinishReason.Stop => "stop",
         FinishReason.Length => "length",
         FinishReason.Cancelled => "cancelled",
+        FinishReason.Expired => "expired",
         _ => "failed",
     };
 

@@ -60,7 +60,7 @@ public sealed class ClusterChatClient(ClusterConnection connection, ClusterProto
         result.TailText.Length > 0 ? [new TextContent(result.TailText)] : [];
 
     private static ChatFinishReason ReasonOf(GenerationResult result) =>
-        result.Reason == FinishReason.Length ? ChatFinishReason.Length : ChatFinishReason.Stop;
+        result.Reason is FinishReason.Length or FinishReason.Expired ? ChatFinishReason.Length : ChatFinishReason.Stop;
 
     private static UsageDetails UsageOf(GenerationResult result) => new()
     {

@@ -245,8 +245,12 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
 
     private void SendOpen() => Send(new SessionProtocol.Open(
         _session, _ledger.Epoch, _request.Prompt, _request.Sampling,
-        new SessionProtocol.GenerationLimits(_request.MaxTokens, _request.StopStrings, _request.IgnoreEos),
+        new SessionProtocol.GenerationLimits(_request.MaxTokens, _request.StopStrings, _request.IgnoreEos, _request.Priority, DeadlineMs()),
         [.. _ledger.Ids], _request.Logits));
+
+    /// <summary>What is left of it: a session that is opened again has another clock.</summary>
+    private int DeadlineMs() =>
+        _request.Deadline is { } deadline ? (int)Math.Clamp((deadline - (Now - _startedAt)).TotalMilliseconds, 1, int.MaxValue) : 0;
 
     private void SendResume() => Send(new SessionProtocol.Resume(_session, _ledger.Epoch, _ledger.Next));
 

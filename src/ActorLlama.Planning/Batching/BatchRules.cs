@@ -6,7 +6,7 @@ namespace ActorLlama.Planning.Batching;
 internal static class BatchRules
 {
     /// <summary>
-    /// Decoding sequences first, one row each, those that ran longest ago before the others; then chunks of prompts, the oldest first.
+    /// Decoding sequences first, one row each, those that ran longest ago before the others; then chunks of prompts, by rank.
     /// Decoding sequences are shared out evenly over the batches that may be in flight, so that these overlap.
     /// </summary>
     public static ImmutableArray<BatchPart> Pick(IReadOnlyList<ScheduledSequence> admitted, SchedulerOptions options)
@@ -25,7 +25,7 @@ internal static class BatchRules
         var parts = ImmutableArray.CreateBuilder<BatchPart>();
         var left = options.TokenBudget;
         var share = Math.Min(left, (sharers + options.MaxBatchesInFlight - 1) / options.MaxBatchesInFlight);
-        foreach (var sequence in decoding.OrderBy(s => s.LastBatch).ThenBy(s => s.Order).Take(share))
+        foreach (var sequence in decoding.OrderBy(s => s.LastBatch).ThenBy(s => s.Rank).Take(share))
         {
             parts.Add(new(sequence, sequence.Rows(1)));
             left--;

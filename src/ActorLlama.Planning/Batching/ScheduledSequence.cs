@@ -4,14 +4,14 @@ namespace ActorLlama.Planning.Batching;
 
 /// <summary>One incarnation of a sequence in its scheduler. Mutable: owned by one <see cref="SchedulerState"/>.</summary>
 internal sealed class ScheduledSequence(
-    SequenceId id, long order, SchedulerProtocol.Submit submit, string replyKey, SchedulerOptions options, long now)
+    SequenceId id, Rank rank, SchedulerProtocol.Submit submit, string replyKey, SchedulerOptions options, long now)
 {
     private readonly int _maxPositions = options.MaxPositions;
 
     public SequenceId Id { get; } = id;
 
-    /// <summary>Place in the order of arrival; kept by the session's later attempts.</summary>
-    public long Order { get; } = order;
+    /// <summary>Kept by the session's later attempts.</summary>
+    public Rank Rank { get; } = rank;
 
     public SchedulerProtocol.Submit Submit { get; } = submit;
 

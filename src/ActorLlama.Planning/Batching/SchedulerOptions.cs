@@ -27,6 +27,9 @@ public sealed record SchedulerOptions
     /// <summary>A session that has not renewed its sequence for so long is dropped.</summary>
     public int RenewalMs { get; init; } = 10_000;
 
+    /// <summary>How much earlier than it came a session of high priority counts as come, and how much later one of low priority.</summary>
+    public int PriorityStepMs { get; init; } = 10_000;
+
     /// <summary>Positions that all sequences together may hold in the KV cache.</summary>
     public long KvPositionsBudget { get; init; } = long.MaxValue;
 
@@ -40,7 +43,7 @@ public sealed record SchedulerOptions
         [
             (nameof(MaxSequences), MaxSequences), (nameof(TokenBudget), TokenBudget), (nameof(PrefillChunk), PrefillChunk),
             (nameof(MaxBatchesInFlight), MaxBatchesInFlight), (nameof(BatchDeadlineMs), BatchDeadlineMs),
-            (nameof(MaxAttempts), MaxAttempts), (nameof(RenewalMs), RenewalMs), (nameof(KvPositionsBudget), KvPositionsBudget),
+            (nameof(MaxAttempts), MaxAttempts), (nameof(RenewalMs), RenewalMs), (nameof(PriorityStepMs), PriorityStepMs), (nameof(KvPositionsBudget), KvPositionsBudget),
             (nameof(MaxPositions), MaxPositions),
         ];
         foreach (var (name, value) in positive)

@@ -5,14 +5,14 @@ namespace ActorLlama.Planning.Batching;
 
 /// <summary>
 /// Continuous batching of one pipeline incarnation (design section 4, Decoding): who is let in, which rows run next, what is sent again,
-/// who hears what. Each method takes one message and the time, and returns what to do. Sequences run in order of arrival; each is in at
-/// most one batch at a time; the scheduler is the one place that retries batches.
+/// who hears what. Each method takes one message and the time, and returns what to do. Sequences run by rank: in order of arrival, but
+/// for their priorities. Each is in at most one batch at a time; the scheduler is the one place that retries batches.
 /// </summary>
 /// <remarks>
 /// A plain class with mutable collections, for one caller at a time: a step touches a few of many sequences, thousands of times a second,
 /// and copying token lists would cost more than the rest. Nothing mutable leaves it.
 /// </remarks>
-public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
+public sealed class SchedulerState(SchedulerOptions options, int pipeline, long pipelineEpoch)
 {
     private readonly Dictionary<SessionId, ScheduledSequence> _sessions = [];
     private readonly List<ScheduledSequence> _waiting = [];
@@ -37,7 +37,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
 
     /// <summary>
     /// Runs the tokens, or answers why not. A repeated attempt only gets the tokens sampled since the ones it carries; a lower one is stale;
-    /// a higher one replaces the sequence and keeps its place in the order of arrival.
+    /// a higher one replaces the sequence and keeps its rank.
     /// </summary>
     public ImmutableArray<SchedulerEffect> Submit(SchedulerProtocol.Submit submit, string replyKey, long now)
     {
@@ -49,8 +49,8 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         if (AdmissionRules.Fault(submit, options) is { } fault)
             return [Refusal(submit.Session, submit.Attempt, replyKey, RefusalReason.Invalid, fault)];
 
-        var sequence = new ScheduledSequence(
-            NextSequence(), known?.Order ?? _arrivals++, submit, replyKey, options, now);
+        var rank = known?.Rank ?? Rank.Of(now, submit.Priority, options.PriorityStepMs, _arrivals++);
+        var sequence = new ScheduledSequence(NextSequence(), rank, submit, replyKey, options, now);
         if (known is null && _waiting.Count >= options.MaxWaiting && !(_waiting.Count == 0 && Fits(sequence)))
         {
             var busy = $"Scheduler: {_waiting.Count} sequences wait already, and at most {options.MaxWaiting} may. Try again later.";
@@ -60,7 +60,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         if (known is not null)
             Drop(known);
         _sessions[submit.Session] = sequence;
-        var place = _waiting.FindIndex(s => s.Order > sequence.Order);
+        var place = _waiting.FindIndex(s => s.Rank > sequence.Rank);
         _waiting.Insert(place < 0 ? _waiting.Count : place, sequence);
         var effects = Admit();
         if (sequence.Phase == SequencePhase.Waiting)
@@ -136,7 +136,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
     public ImmutableArray<SchedulerEffect> Close(string reason)
     {
         ImmutableArray<SchedulerEffect> effects =
-            [.. _sessions.Values.OrderBy(s => s.Order).Select(s => Refusal(s, RefusalReason.NotReady, reason))];
+            [.. _sessions.Values.OrderBy(s => s.Rank).Select(s => Refusal(s, RefusalReason.NotReady, reason))];
         _sessions.Clear();
         _waiting.Clear();
         _admitted.Clear();
@@ -176,7 +176,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         }
 
         var batch = new BatchInFlight(
-            new(pipelineEpoch, _batchNumber, 1), parts, ids.MoveToImmutable(), TakeFreed(), now + options.BatchDeadlineMs);
+            new(pipelineEpoch, _batchNumber, 1, pipeline), parts, ids.MoveToImmutable(), TakeFreed(), now + options.BatchDeadlineMs);
         _batches.Add(batch);
         return batch.ToEffect();
     }
@@ -250,7 +250,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         return rows.DrainToImmutable();
     }
 
-    /// <summary>In order of arrival; the first that does not fit holds back those behind it. Who gets in is told so.</summary>
+    /// <summary>By rank; the first that does not fit holds back those behind it. Who gets in is told so.</summary>
     private List<SchedulerEffect> Admit()
     {
         List<SchedulerEffect> effects = [];
@@ -260,7 +260,7 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
             _waiting.RemoveAt(0);
             sequence.Phase = SequencePhase.Ready;
             KvPositionsReserved += sequence.KvPositions;
-            var place = _admitted.FindIndex(s => s.Order > sequence.Order);
+            var place = _admitted.FindIndex(s => s.Rank > sequence.Rank);
             _admitted.Insert(place < 0 ? _admitted.Count : place, sequence);
             effects.Add(Acceptance(sequence));
         }
@@ -298,8 +298,8 @@ public sealed class SchedulerState(SchedulerOptions options, long pipelineEpoch)
         return taken;
     }
 
-    /// <summary>Unique in all epochs of all pipelines whose epochs differ: the KV of an older one is never met.</summary>
-    private SequenceId NextSequence() => new((pipelineEpoch << 32) | ++_sequences);
+    /// <summary>The KV of an older epoch is never met.</summary>
+    private SequenceId NextSequence() => new((pipelineEpoch << 32) | ++_sequences, pipeline);
 
     private SchedulerEffect.Tell Acceptance(ScheduledSequence sequence) => new(
         sequence.ReplyKey,

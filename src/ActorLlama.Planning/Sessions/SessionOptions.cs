@@ -33,6 +33,12 @@ public sealed record SessionOptions
     /// <summary>How long a finished session stays to be heard, when the client does not acknowledge its end.</summary>
     public int LingerMs { get; init; } = 30_000;
 
+    /// <summary>Tokens that one session may ask for.</summary>
+    public int MaxTokens { get; init; } = int.MaxValue;
+
+    /// <summary>How long one session may take, whatever its client allows.</summary>
+    public int MaxDurationMs { get; init; } = 3_600_000;
+
     /// <summary>All faults, one sentence each; empty when the options can be used.</summary>
     public IEnumerable<string> Faults()
     {
@@ -40,7 +46,7 @@ public sealed record SessionOptions
         [
             (nameof(RenewMs), RenewMs), (nameof(StallMs), StallMs), (nameof(FailAfterMs), FailAfterMs), (nameof(MaxFailures), MaxFailures),
             (nameof(MaxSubmits), MaxSubmits), (nameof(ResendMs), ResendMs), (nameof(WindowTokens), WindowTokens),
-            (nameof(ClientTimeoutMs), ClientTimeoutMs), (nameof(LingerMs), LingerMs), ("BackOff.BaseMs", BackOff.BaseMs),
+            (nameof(ClientTimeoutMs), ClientTimeoutMs), (nameof(LingerMs), LingerMs), ("BackOff.BaseMs", BackOff.BaseMs), (nameof(MaxTokens), MaxTokens), (nameof(MaxDurationMs), MaxDurationMs),
         ];
         foreach (var (name, value) in positive)
             if (value < 1)

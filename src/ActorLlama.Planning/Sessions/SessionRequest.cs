@@ -18,9 +18,18 @@ public sealed record SessionRequest(
     LogitsWanted Logits,
     int MaxPositions)
 {
+    public SessionPriority Priority { get; init; }
+
+    /// <summary>The answer ends with what there is after this long; 0: the options' bound alone holds.</summary>
+    public int DeadlineMs { get; init; }
+
     /// <summary>Why this can never run, or null: to be refused as invalid before a session exists.</summary>
-    public string? Fault(int generatedSoFar)
+    public string? Fault(int generatedSoFar, SessionOptions options)
     {
+        if (MaxTokens > options.MaxTokens)
+            return $"Generation: {MaxTokens} tokens were asked for, but a session may have {options.MaxTokens}. Ask for fewer, or raise actorllama.session.max-tokens.";
+        if (DeadlineMs < 0)
+            return $"Generation: its deadline is {DeadlineMs} ms; it must not be negative.";
         if (PromptTokens.Length == 0)
             return "Prompt: it is empty; it must hold at least one token.";
         if (AdmissionRules.LengthFault(PromptTokens.Length, MaxTokens, MaxPositions) is { } fault)

@@ -63,6 +63,8 @@ public sealed class SessionState
     /// <summary>The attempt that is or was submitted last.</summary>
     public long Attempt { get; private set; }
 
+    private int DurationMs => _request.DeadlineMs == 0 ? _options.MaxDurationMs : Math.Min(_request.DeadlineMs, _options.MaxDurationMs);
+
     public bool IsFinished => _phase is SessionPhase.Finished or SessionPhase.Stopped;
 
     /// <summary>Generated ids so far.</summary>
@@ -233,6 +235,8 @@ public sealed class SessionState
             return now - _finishedMs >= _options.LingerMs ? Stop() : [.. _stream.Tick(now)];
         if (now - _clientHeardMs >= _options.ClientTimeoutMs)
             return Stop();
+        if (now - _openedMs >= DurationMs)
+            return [.. Finish(FinishReason.Expired, null, now)];
         if (_troubleMs is { } trouble && now - trouble >= _options.FailAfterMs)
             return [.. GiveUp($"no progress for {now - trouble} ms", now)];
 
@@ -269,7 +273,7 @@ public sealed class SessionState
         [
             new SessionEffect.ToScheduler(scheduler, new SchedulerProtocol.Submit(
                 Session, Attempt, [.. _request.PromptTokens, .. _stream.Tokens.Select(t => t.Id)], _request.PromptTokens.Length,
-                _request.MaxTokens, _request.StopIds, _request.Sampling, _request.Logits)),
+                _request.MaxTokens, _request.StopIds, _request.Sampling, _request.Logits, _request.Priority)),
         ];
     }
 

@@ -20,6 +20,7 @@ internal static class ServingSettings
             BatchDeadlineMs = Ms(setting, root + "batch-deadline"),
             MaxAttempts = setting.Number(root + "batch-attempts", 1, 100),
             RenewalMs = Ms(setting, root + "renewal"),
+            PriorityStepMs = Ms(setting, root + "priority-step"),
             KvPositionsBudget = setting.Number("actorllama.plan.kv-positions", 1, int.MaxValue),
         }, o => o.Faults());
     }
@@ -34,6 +35,8 @@ internal static class ServingSettings
             ResendMs = Ms(setting, root + "resend-after"),
             ClientTimeoutMs = Ms(setting, root + "client-timeout"),
             LingerMs = Ms(setting, root + "linger"),
+            MaxTokens = setting.Number(root + "max-tokens", 0, int.MaxValue) is > 0 and var tokens ? tokens : int.MaxValue,
+            MaxDurationMs = Ms(setting, root + "max-duration"),
         }, o => o.Faults());
     }
 

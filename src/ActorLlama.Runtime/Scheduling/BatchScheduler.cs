@@ -27,7 +27,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     public BatchScheduler(NodeContext node, int pipeline, long epoch)
     {
         (_node, _pipeline, _epoch) = (node, pipeline, epoch);
-        _state = new SchedulerState(node.Options.Scheduler with { MaxPositions = node.Model.Config.MaxPositions }, epoch);
+        _state = new SchedulerState(node.Options.Scheduler with { MaxPositions = node.Model.Config.MaxPositions }, pipeline, epoch);
     }
 
     public static Props Props(NodeContext node, int pipeline, long epoch) =>

@@ -10,7 +10,7 @@ namespace ActorLlama.Runtime.Sessions;
 /// <summary>What a client asked for, made into ids and checked. Every fault is an <see cref="InvalidDataException"/>.</summary>
 internal static class SessionPrompt
 {
-    public static SessionRequest Read(NodeModel model, SessionProtocol.Open open)
+    public static SessionRequest Read(NodeModel model, SessionProtocol.Open open, SessionOptions options)
     {
         var sampling = open.Sampling ?? DefaultSampling.Of(model);
         new SamplingSettings(sampling.Temperature, sampling.TopP, sampling.TopK, sampling.Seed).Check();
@@ -19,8 +19,12 @@ internal static class SessionPrompt
         foreach (var id in open.GeneratedSoFar) Check(model.Config, id, "generated");
         var request = new SessionRequest(
             open.Session, open.Epoch, Ids(model, open.Prompt), open.Limits.MaxTokens,
-            open.Limits.IgnoreEos ? [] : model.Config.EosIds, sampling, open.Logits, model.Config.MaxPositions);
-        return request.Fault(open.GeneratedSoFar.Length) is { } fault ? throw new InvalidDataException(fault) : request;
+            open.Limits.IgnoreEos ? [] : model.Config.EosIds, sampling, open.Logits, model.Config.MaxPositions)
+        {
+            Priority = open.Limits.Priority,
+            DeadlineMs = open.Limits.DeadlineMs,
+        };
+        return request.Fault(open.GeneratedSoFar.Length, options) is { } fault ? throw new InvalidDataException(fault) : request;
     }
 
     private static ImmutableArray<int> Ids(NodeModel model, Prompt prompt)

@@ -131,9 +131,9 @@ internal sealed class StageActor : UntypedActor
         using (payload)
         {
             if (message.Batch.Plan < _pipelineEpoch) return;
-            if (message.Batch.Plan > _pipelineEpoch)
+            if (message.Batch.Plan > _pipelineEpoch || message.Batch.Pipeline != _placement.Pipeline)
             {
-                Fail(message, RefusalReason.Stale, $"it is wired to epoch {_pipelineEpoch}, not {message.Batch.Plan}");
+                Fail(message, RefusalReason.Stale, $"it is wired to epoch {_pipelineEpoch}, not {message.Batch.Plan} of pipeline {message.Batch.Pipeline}");
                 return;
             }
 

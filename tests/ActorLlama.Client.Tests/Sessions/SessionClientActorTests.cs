@@ -139,6 +139,18 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         Sent<SessionProtocol.Open>();
     }
 
+    [Fact]
+    public void A_session_that_is_opened_again_is_given_what_is_left_of_its_time()
+    {
+        var actor = Start(Request() with { Deadline = 10 * s_second, Priority = SessionPriority.High });
+        var limits = Sent<SessionProtocol.Open>().Limits;
+        Assert.Equal((10_000, SessionPriority.High), (limits.DeadlineMs, limits.Priority));
+        actor.Tell(new SessionProtocol.Opened(s_session, 1, [1, 2, 3]), TestActor);
+        Pass(s_second / 2);
+        actor.Tell(Refused(1, RefusalReason.Unknown), TestActor);
+        Assert.Equal(9_500, Sent<SessionProtocol.Open>().Limits.DeadlineMs);
+    }
+
     [Theory]
     [InlineData(RefusalReason.Invalid)]
     [InlineData(RefusalReason.NotReady)]

@@ -41,7 +41,7 @@ public sealed class SchedulerPropertyTests
                 MaxPositions = _random.Next(60, 200),
             };
             Assert.Empty(_options.Faults());
-            _state = new(_options, 7);
+            _state = new(_options, 0, 7);
             for (var step = 0; step < 300; step++)
             {
                 _now += _random.Next(0, 60);

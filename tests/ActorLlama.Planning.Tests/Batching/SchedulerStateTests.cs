@@ -25,12 +25,12 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_prompt_runs_in_chunks_and_samples_only_with_its_last_token()
     {
-        var state = new SchedulerState(_options, 3);
+        var state = new SchedulerState(_options, 2, 3);
         var effects = state.Submit(Request("a", 1, 8), "A", 0);
         Assert.Equal(new SchedulerProtocol.Accepted(new("a"), 1, 0, 0), Told(effects).Single());
         var first = Batch(effects);
-        Assert.Equal(new BatchId(3, 1, 1), first.Batch);
-        var id = new SequenceId((3L << 32) | 1);
+        Assert.Equal(new BatchId(3, 1, 1, 2), first.Batch);
+        var id = new SequenceId((3L << 32) | 1, 2);
         Sequences.Equal([new(id, 0, 6, null, 0)], first.Sequences);
         Sequences.Equal([0, 1, 2, 3, 4, 5], first.Ids);
 
@@ -49,7 +49,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Decoding_rows_come_first_and_the_oldest_prompts_take_what_is_left()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var batch = Batch(state.Submit(Request("a", 1, 2), "A", 0));
         state.Submit(Request("b", 1, 5), "B", 0);
         state.Submit(Request("c", 1, 5), "C", 0);
@@ -62,7 +62,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Decoding_sequences_are_shared_out_over_the_batches_in_flight()
     {
-        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 1);
+        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 4), "A", 0));
         var second = Batch(state.Submit(Request("b", 1, 4), "B", 0));
         first = Batch(state.Ran(new(first.Batch, [1]), 0));
@@ -78,7 +78,7 @@ public sealed class SchedulerStateTests
     [InlineData(LogitsWanted.All, 6, 2)]
     public void Logits_rows_are_those_asked_for(LogitsWanted wanted, int inFirstChunk, int inLastChunk)
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 8) with { Logits = wanted }, "A", 0));
         Assert.Equal(inFirstChunk, first.Sequences.Single().Logits);
         var effects = state.Ran(new(first.Batch, []), 0);
@@ -97,7 +97,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_continued_session_gets_the_logits_of_its_generated_positions_again()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var request = Request("a", 1, 6) with { PromptLength = 3, Logits = LogitsWanted.Generated };
         Assert.Equal(4, Batch(state.Submit(request, "A", 0)).Sequences.Single().Logits);
     }
@@ -108,7 +108,7 @@ public sealed class SchedulerStateTests
     [InlineData(43, 10, 5)]
     public void A_sequence_ends_at_a_stop_id_at_its_length_or_at_the_context(int sampled, int maxTokens, int maxPositions)
     {
-        var state = new SchedulerState(_options with { MaxPositions = maxPositions }, 1);
+        var state = new SchedulerState(_options with { MaxPositions = maxPositions }, 0, 1);
         var batch = Batch(state.Submit(Request("a", 1, 4) with { MaxTokens = maxTokens, StopIds = [42] }, "A", 0));
         var effects = state.Ran(new(batch.Batch, [sampled]), 0);
         Assert.Equal(new SchedulerProtocol.Sampled(new("a"), 1, 4, sampled, true), Told(effects).Single());
@@ -119,7 +119,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_repeated_attempt_is_not_restarted_and_gets_the_tokens_it_lacks()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var batch = Batch(state.Submit(Request("a", 5, 3), "A", 0));
         batch = Batch(state.Ran(new(batch.Batch, [11]), 0));
         state.Ran(new(batch.Batch, [12]), 0);
@@ -138,7 +138,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_higher_attempt_replaces_a_sequence_that_is_freed_after_its_batch()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var old = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         var effects = state.Submit(Request("a", 2, 3), "A", 0);
         Assert.IsType<SchedulerProtocol.Accepted>(Told(effects).Single());
@@ -147,14 +147,14 @@ public sealed class SchedulerStateTests
         Assert.Empty(Told(effects));
         var batch = Batch(effects);
         Sequences.Equal([old.Sequences[0].Sequence], batch.Freed);
-        Assert.Equal(new SequenceId((1L << 32) | 2), batch.Sequences.Single().Sequence);
+        Assert.Equal(new SequenceId((1L << 32) | 2, 0), batch.Sequences.Single().Sequence);
         Assert.Equal(1, state.Admitted);
     }
 
     [Fact]
     public void Who_cannot_be_served_now_is_told_how_many_wait()
     {
-        var state = new SchedulerState(_options with { MaxSequences = 1, MaxWaiting = 2 }, 1);
+        var state = new SchedulerState(_options with { MaxSequences = 1, MaxWaiting = 2 }, 0, 1);
         state.Submit(Request("a", 1, 3), "A", 0);
         Assert.Equal(new SchedulerProtocol.Accepted(new("b"), 1, 0, 1), Told(state.Submit(Request("b", 1, 3), "B", 0)).Single());
         Assert.Equal(new SchedulerProtocol.Accepted(new("c"), 1, 0, 2), Told(state.Submit(Request("c", 1, 3), "C", 0)).Single());
@@ -168,9 +168,25 @@ public sealed class SchedulerStateTests
     }
 
     [Fact]
+    public void Higher_priorities_are_let_in_first_but_only_for_so_long_and_in_order_of_arrival_among_themselves()
+    {
+        var state = new SchedulerState(_options with { MaxSequences = 1, MaxWaiting = 9, PriorityStepMs = 100 }, 0, 1);
+        state.Submit(Request("running", 1, 3), "", 0);
+        (string Session, SessionPriority Priority, long Now)[] arrivals =
+        [
+            ("low", SessionPriority.Low, 0), ("normal", SessionPriority.Normal, 10), ("high", SessionPriority.High, 20), ("high too", SessionPriority.High, 30),
+            ("normal too", SessionPriority.Normal, 90), ("late", SessionPriority.High, 205),
+        ];
+        foreach (var (session, priority, now) in arrivals)
+            state.Submit(Request(session, 1, 3) with { Priority = priority }, "", now);
+        var ahead = arrivals.OrderBy(a => ((SchedulerProtocol.Accepted)Told(state.Renew(new(new(a.Session), 1), "", 300)).Single()).Ahead);
+        Assert.Equal(["high", "high too", "normal", "normal too", "low", "late"], ahead.Select(a => a.Session));
+    }
+
+    [Fact]
     public void Requests_that_can_never_run_are_invalid_with_both_numbers()
     {
-        var state = new SchedulerState(_options with { KvPositionsBudget = 128 }, 1);
+        var state = new SchedulerState(_options with { KvPositionsBudget = 128 }, 0, 1);
         var longer = Refusal(state.Submit(Request("a", 1, 300), "A", 0));
         Assert.Equal(RefusalReason.Invalid, longer.Reason);
         Assert.Contains("300 tokens do not fit the context of 256", longer.Message, StringComparison.Ordinal);
@@ -185,7 +201,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Kv_positions_are_reserved_in_blocks_and_the_first_that_waits_holds_back_the_others()
     {
-        var state = new SchedulerState(_options with { KvPositionsBudget = 192 }, 1);
+        var state = new SchedulerState(_options with { KvPositionsBudget = 192 }, 0, 1);
         state.Submit(Request("a", 1, 60) with { MaxTokens = 6 }, "A", 0);
         Assert.Equal(128, state.KvPositionsReserved);
         state.Submit(Request("b", 1, 60) with { MaxTokens = 6 }, "B", 0);
@@ -197,7 +213,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_batch_without_answer_is_sent_again_and_then_its_sequences_are_refused_and_freed()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.Empty(state.Tick(99));
         var again = Batch(state.Tick(100));
@@ -218,7 +234,7 @@ public sealed class SchedulerStateTests
     [InlineData(RefusalReason.Loading)]
     public void Sequences_whose_stages_are_out_of_reach_are_told_that_the_pipeline_is_not_ready(RefusalReason reason)
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         var again = Batch(state.Failed(new(first.Batch, reason, "stage 1 is gone"), 10));
         Assert.Equal(RefusalReason.NotReady, Refusal(state.Failed(new(again.Batch, reason, "stage 1 is gone"), 20)).Reason);
@@ -227,7 +243,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void An_answer_with_a_wrong_number_of_ids_is_a_failed_attempt()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.Equal(2, Batch(state.Ran(new(first.Batch, [1, 2]), 0)).Batch.Attempt);
     }
@@ -235,7 +251,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_withdrawn_sequence_in_flight_is_freed_after_its_batch_and_others_go_on()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.Empty(state.Withdraw(new(new("a"), 0), 0));
         Assert.Empty(state.Withdraw(new(new("a"), 1), 0));
@@ -248,7 +264,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void What_was_freed_alone_is_freed_again_until_a_batch_with_it_is_answered()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 3) with { MaxTokens = 1 }, "A", 0));
         Assert.Single(state.Ran(new(first.Batch, [1]), 0).OfType<SchedulerEffect.Free>());
         var second = Batch(state.Submit(Request("b", 1, 3), "B", 0));
@@ -261,7 +277,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_tick_frees_what_no_batch_carries()
     {
-        var state = new SchedulerState(_options with { TokenBudget = 4, PrefillChunk = 4 }, 1);
+        var state = new SchedulerState(_options with { TokenBudget = 4, PrefillChunk = 4 }, 0, 1);
         state.Submit(Request("a", 1, 4), "A", 0);
         state.Submit(Request("b", 1, 3), "B", 0);
         Assert.Empty(state.Withdraw(new(new("b"), 1), 0));
@@ -272,7 +288,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_session_that_is_not_renewed_is_dropped_and_then_unknown()
     {
-        var state = new SchedulerState(_options with { BatchDeadlineMs = 100_000 }, 1);
+        var state = new SchedulerState(_options with { BatchDeadlineMs = 100_000 }, 0, 1);
         var batch = Batch(state.Submit(Request("a", 2, 3), "A", 0));
         Assert.IsType<SchedulerProtocol.Accepted>(Told(state.Renew(new(new("a"), 2), "A", 900)).Single());
         Assert.Equal(RefusalReason.Stale, Refusal(state.Renew(new(new("a"), 1), "A", 900)).Reason);
@@ -287,7 +303,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Closing_tells_every_session_to_go_elsewhere()
     {
-        var state = new SchedulerState(_options with { MaxSequences = 1 }, 1);
+        var state = new SchedulerState(_options with { MaxSequences = 1 }, 0, 1);
         state.Submit(Request("a", 1, 3), "A", 0);
         state.Submit(Request("b", 1, 3), "B", 0);
         var effects = state.Close("The plan changed.");

@@ -9,7 +9,7 @@ namespace ActorLlama.Planning.Tests.Routing;
 
 public sealed class ExpertCallStateTests
 {
-    private static readonly BatchId Batch = new(1, 9, 2);
+    private static readonly BatchId Batch = new(1, 9, 2, 0);
 
     private readonly ExpertCallOptions _options = new() { CallDeadlineMs = 100, LayerDeadlineMs = 1000, MaxSends = 4, BusyMs = 10 };
     private readonly RouteTable _both = new RouteTable(Node(9), 50).With(Routes(1, Shard(1, 0, 0), Shard(2, 0, 1), Shard(1, 1, 0)));

@@ -156,6 +156,24 @@ public sealed class SessionStateTests
         Assert.Equal("Session \"s\" ended: no progress for 2000 ms, after 0 tokens. No pipeline is ready: 2 of 3 nodes are there", finished.Error);
     }
 
+    [Theory]
+    [InlineData(700, 10_000, 700)]
+    [InlineData(700, 300, 300)]
+    [InlineData(0, 900, 900)]
+    public void A_session_ends_with_what_it_has_at_its_deadline_or_at_the_nodes(int deadlineMs, int mostMs, int endMs)
+    {
+        var session = new SessionState(_options with { MaxDurationMs = mostMs }, Request() with { DeadlineMs = deadlineMs }, [], "c", 0, new Random(1));
+        session.Start(0);
+        session.SchedulerAt(First, "", 0);
+        Sample(session, 3, 50);
+        session.Accepted(new(Id, session.Attempt, 4, 0), endMs - 1);
+        Assert.Empty(Told(session.Tick(endMs - 1)).OfType<SessionProtocol.Finished>());
+        var effects = session.Tick(endMs);
+        Assert.IsType<SchedulerProtocol.Withdraw>(ToScheduler(effects).Single());
+        var finished = Told(effects).OfType<SessionProtocol.Finished>().Single();
+        Assert.Equal((FinishReason.Expired, 1, null), (finished.Reason, finished.Count, finished.Error));
+    }
+
     [Fact]
     public void A_pipeline_that_keeps_failing_ends_the_session()
     {
@@ -288,11 +306,14 @@ public sealed class SessionStateTests
     [Fact]
     public void Requests_that_can_never_run_have_a_fault()
     {
-        Assert.Null(Request().Fault(0));
-        Assert.Contains("empty", (Request() with { PromptTokens = [] }).Fault(0), StringComparison.Ordinal);
-        Assert.Contains("3 tokens do not fit the context of 3", (Request() with { MaxPositions = 3 }).Fault(0), StringComparison.Ordinal);
-        Assert.Contains("is 0", (Request() with { MaxTokens = 0 }).Fault(0), StringComparison.Ordinal);
-        Assert.Contains("5 tokens exist already, more than the 4", Request().Fault(5), StringComparison.Ordinal);
+        Assert.Null(Request().Fault(0, _options));
+        Assert.Contains("empty", (Request() with { PromptTokens = [] }).Fault(0, _options), StringComparison.Ordinal);
+        Assert.Contains("3 tokens do not fit the context of 3", (Request() with { MaxPositions = 3 }).Fault(0, _options), StringComparison.Ordinal);
+        Assert.Contains("is 0", (Request() with { MaxTokens = 0 }).Fault(0, _options), StringComparison.Ordinal);
+        var ceiling = Request().Fault(0, _options with { MaxTokens = 3 });
+        Assert.Contains("4 tokens were asked for, but a session may have 3", ceiling, StringComparison.Ordinal);
+        Assert.Contains("deadline is -1 ms", (Request() with { DeadlineMs = -1 }).Fault(0, _options), StringComparison.Ordinal);
+        Assert.Contains("5 tokens exist already, more than the 4", Request().Fault(5, _options), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -71,7 +71,7 @@ public abstract class LaneTestBase() : Akka.TestKit.Xunit2.TestKit(Config), IAsy
 
     private protected static ExpertProtocol.Ran Ran(int number) => new(CallOf(number));
 
-    private protected static CallId CallOf(int number) => new(new BatchId(1, number, 0), 0, 0, 0);
+    private protected static CallId CallOf(int number) => new(new BatchId(1, number, 0, 0), 0, 0, 0);
 
     private protected static BytesPayload Bytes(int count, int seed = 0)
     {
