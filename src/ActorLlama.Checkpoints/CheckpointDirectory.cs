@@ -24,7 +24,7 @@ public static class CheckpointDirectory
                 $"Checkpoint: {Quote(path)} is a file; a checkpoint is a folder. Name the folder that holds it.");
         if (!Directory.Exists(path))
             throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} does not exist. Correct the path.", path);
-        if (File.Exists(Path.Combine(path, CheckpointConverter.JournalFile)))
+        if (File.Exists(Path.Combine(path, PartialFolder.JournalFile)))
             throw new InvalidDataException(
                 $"Checkpoint: {Quote(path)} is what an unfinished conversion left. Convert again, with --resume to go on where it ended.");
         var (configJson, reading, layout) = OpenedLayout.Open(path);

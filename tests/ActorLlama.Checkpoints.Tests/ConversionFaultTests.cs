@@ -72,6 +72,32 @@ public sealed class ConversionFaultTests : IDisposable
         Assert.Equal(flat.Digest, nested.Digest);
     }
 
+    [SharedTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Files_of_nobody_knows_which_conversion_are_not_used(bool resume)
+    {
+        Directory.CreateDirectory(_folder.PathOf(".target.partial"));
+        File.WriteAllText(_folder.PathOf(".target.partial", "tokenizer.model"), "of another model");
+        CheckpointConverter.Run(Shared.PathOf("fixtures/tiny-scout"), _folder.PathOf("target"), new ConversionOptions { Layout = LayoutNames.Unscanned, Resume = resume });
+        Assert.False(File.Exists(_folder.PathOf("target", "tokenizer.model")));
+        Assert.Equal([_folder.PathOf("target")], Directory.GetFileSystemEntries(_folder.Path));
+    }
+
+    [SharedTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_folder_that_another_conversion_writes_is_left_alone(bool resume)
+    {
+        Directory.CreateDirectory(_folder.PathOf(".target.partial"));
+        File.WriteAllText(_folder.PathOf(".target.partial", "model.safetensors"), "its own");
+        using var held = new FileStream(_folder.PathOf(".target.partial", PartialFolder.JournalFile), FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+        var fault = Assert.Throws<InvalidDataException>(() => CheckpointConverter.Run(
+            Shared.PathOf("fixtures/tiny-scout"), _folder.PathOf("target"), new ConversionOptions { Layout = LayoutNames.Unscanned, Resume = resume }));
+        Assert.Contains("in use by another conversion", fault.Message);
+        Assert.Equal("its own", File.ReadAllText(_folder.PathOf(".target.partial", "model.safetensors")));
+    }
+
     private void Convert(string from) => CheckpointConverter.Run(from, _folder.PathOf("target"), new ConversionOptions { Layout = LayoutNames.Unscanned });
 
     private void CopyOf(string shared)

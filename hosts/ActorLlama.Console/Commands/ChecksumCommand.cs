@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.ComponentModel;
 using ActorLlama.Checkpoints;
 using Spectre.Console.Cli;
@@ -5,7 +6,7 @@ using Spectre.Console.Cli;
 namespace ActorLlama.Cli;
 
 /// <summary><c>actorllama checksum</c>: hashes of a checkpoint's files against its manifest; exit code 0 when none differs or is missing.</summary>
-internal sealed class ChecksumCommand : Command<ChecksumCommand.Settings>
+internal sealed class ChecksumCommand : AsyncCommand<ChecksumCommand.Settings>
 {
     internal sealed class Settings : CommandSettings
     {
@@ -18,9 +19,11 @@ internal sealed class ChecksumCommand : Command<ChecksumCommand.Settings>
         public bool Json { get; init; }
     }
 
-    public override int Execute(CommandContext context, Settings settings, CancellationToken cancellationToken)
+    public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
-        var results = CheckpointChecksum.Of(settings.Folder, cancellation: cancellationToken);
+        ImmutableArray<CheckpointChecksum.FileResult> results = [];
+        await ByteProgress.RunAsync((report, cancellation) =>
+            results = CheckpointChecksum.Of(settings.Folder, done => report("checksums", done), cancellation));
         if (settings.Json) JsonLine.Write(results.Select(file => new { name = file.Name, sha256 = file.Sha256, bytes = file.Bytes, verdict = Text(file.Verdict) }));
         else
             foreach (var file in results) Console.Out.WriteLine($"{file.Sha256}  {file.Name}  {Text(file.Verdict)}");

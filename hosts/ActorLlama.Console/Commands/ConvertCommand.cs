@@ -64,22 +64,17 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
             Print(CheckpointConverter.Plan(settings.From, options));
             return 0;
         }
-        using var ended = new EndSignals();
-        await Terminal.Error.Progress()
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
-            .StartAsync(async progress =>
-            {
-                var task = progress.AddTask("weights", maxValue: 1);
-                await Task.Factory.StartNew(
-                    () => CheckpointConverter.Run(settings.From, settings.To, options with { Progress = Report }, ended.Token),
-                    ended.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-
-                void Report(WriteProgress done)
-                {
-                    task.MaxValue = Math.Max(1, done.TotalBytes);
-                    task.Value = done.WrittenBytes;
-                }
-            });
+        try
+        {
+            await ByteProgress.RunAsync((report, cancellation) => CheckpointConverter.Run(
+                settings.From, settings.To,
+                options with { Progress = done => report("weights", done), Hashing = done => report("checksums", done) }, cancellation));
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine($"Interrupted. What is finished lies hidden beside \"{settings.To}\"; --resume goes on with it.");
+            throw;
+        }
         Console.Out.WriteLine(settings.To);
         return 0;
     }

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using ActorLlama.Checkpoints;
-using Spectre.Console;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
@@ -27,16 +26,8 @@ internal sealed class InitCommand : AsyncCommand<InitCommand.Settings>
     {
         var shape = FindShape(settings.Shape);
         var json = await File.ReadAllTextAsync(shape, cancellationToken);
-        using var ended = new EndSignals();
-        await Terminal.Error.Progress().StartAsync(async progress =>
-        {
-            var task = progress.AddTask("weights", maxValue: 1);
-            await Task.Factory.StartNew(
-                () => CheckpointInitializer.Write(
-                    json, settings.Seed, settings.Out, Path.GetFileName(shape),
-                    progress: p => task.Value(p.TotalBytes == 0 ? 1 : p.WrittenBytes / (double)p.TotalBytes), cancellation: ended.Token),
-                ended.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        });
+        await ByteProgress.RunAsync((report, cancellation) => CheckpointInitializer.Write(
+            json, settings.Seed, settings.Out, Path.GetFileName(shape), progress: done => report("weights", done), cancellation: cancellation));
         Console.Out.WriteLine(settings.Out);
         return 0;
     }

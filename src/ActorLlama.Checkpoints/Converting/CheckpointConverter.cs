@@ -12,9 +12,6 @@ namespace ActorLlama.Checkpoints;
 /// </summary>
 public static class CheckpointConverter
 {
-    /// <summary>In a folder that is still being written: which conversion writes it.</summary>
-    internal const string JournalFile = "conversion.partial";
-
     /// <summary>Files that a checkpoint carries along, by name or by what their name begins with.</summary>
     private static readonly string[] Carried =
     [
@@ -30,11 +27,13 @@ public static class CheckpointConverter
         return Plan(source, Weights(source, options), options);
     }
 
-    /// <summary>Converts.</summary>
+    /// <summary>
+    /// Converts. When it fails, nothing it wrote is left, unless it was asked to resume: then finished files stay. When it is cancelled or killed, they stay too.
+    /// </summary>
     /// <param name="from">A checkpoint; it is only read.</param>
     /// <param name="to">The folder to make; it does not exist yet or is empty.</param>
     /// <param name="options">What to make.</param>
-    /// <param name="cancellation">Stops the conversion; what is finished stays for a resumed one.</param>
+    /// <param name="cancellation">Stops the conversion.</param>
     /// <exception cref="InvalidDataException">The source is broken, or the target cannot be written.</exception>
     public static void Run(string from, string to, ConversionOptions options, CancellationToken cancellation = default)
     {
@@ -44,26 +43,34 @@ public static class CheckpointConverter
         var weights = Weights(source, options);
         var plan = Plan(source, weights, options);
         var parent = Path.GetDirectoryName(target) ?? target;
-        var temporary = Path.Combine(parent, $".{Path.GetFileName(target)}{DurableFile.TemporarySuffix}");
         TargetFolder.Make(parent, to);
-        if (!options.Resume && Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
-        TargetFolder.Make(temporary, to);
-        using (var _ = Journal(temporary, plan, options))
+        using var folder = PartialFolder.Take(target, to, DescriptionOf(plan, options), options.Resume);
+        try
         {
-            TargetFolder.RequireRoom(parent, to, plan.Bytes - Directory.EnumerateFiles(temporary).Sum(file => new FileInfo(file).Length));
-            weights.Write(temporary, cancellation);
-            WriteOthers(source, temporary, options);
-            var names = Directory.EnumerateFiles(temporary).Select(path => Path.GetFileName(path)!).Where(name => name is not (JournalFile or Manifest.FileName)).ToList();
-            var hashes = FileHashes.Of(temporary, names, options.Threads ?? Environment.ProcessorCount, null, cancellation);
-            DurableFile.WriteText(Path.Combine(temporary, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, hashes).ToJson());
+            TargetFolder.RequireRoom(parent, to, plan.Bytes - folder.Files.Sum(name => LengthOf(folder, name)));
+            weights.Write(folder.Path, cancellation);
+            WriteOthers(source, folder.Path, options);
+            var names = folder.Files.Where(name => name != Manifest.FileName).ToList();
+            var tally = new WriteTally(names.Sum(name => LengthOf(folder, name)), options.Hashing);
+            var hashes = FileHashes.Of(folder.Path, names, options.Threads ?? Environment.ProcessorCount, tally.Add, cancellation);
+            DurableFile.WriteText(Path.Combine(folder.Path, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, hashes).ToJson());
+            folder.BecomeTarget(target);
         }
-        File.Delete(Path.Combine(temporary, JournalFile));
-        // What cannot be opened is not handed out.
-        CheckpointDirectory.Open(temporary).Dispose();
-        if (Directory.Exists(target)) Directory.Delete(target);
-        Directory.Move(temporary, target);
-        DurableFile.SyncFolder(parent);
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            if (!options.Resume) folder.Remove();
+            if (fault is not (IOException or UnauthorizedAccessException)) throw;
+            throw new InvalidDataException(
+                $"Convert: {Quote(to)} cannot be written: {fault.Message.ReplaceLineEndings(" ")} "
+                + (options.Resume ? "What is finished stays: mend that and resume." : "Nothing of it is left: mend that and convert again."), fault);
+        }
     }
+
+    private static long LengthOf(PartialFolder folder, string name) => new FileInfo(Path.Combine(folder.Path, name)).Length;
+
+    /// <summary>Equal for conversions that write equal files.</summary>
+    private static string DescriptionOf(ConversionPlan plan, ConversionOptions options) =>
+        JsonSerializer.Serialize(new { plan.Digest, plan.ToLayout, options.Type, options.ShardBytes, options.MetaParts });
 
     private static TargetWeights Weights(Checkpoint source, ConversionOptions options)
     {
@@ -88,41 +95,6 @@ public static class CheckpointConverter
         if (weights.Files.Length > 1 && options.Layout != LayoutNames.Meta) others.Add(ShardSet.IndexFile);
         if (options.Layout == LayoutNames.Meta) others.Add(MetaShards.ParamsFile);
         return new ConversionPlan(source.Layout, options.Layout, source.Digest, weights.Files, [.. others]);
-    }
-
-    /// <summary>Holds the folder for this conversion alone, and refuses to go on with what another one left.</summary>
-    private static FileStream Journal(string folder, ConversionPlan plan, ConversionOptions options)
-    {
-        var path = Path.Combine(folder, JournalFile);
-        var wanted = JsonSerializer.Serialize(new { plan.Digest, plan.ToLayout, options.Type, options.ShardBytes, options.MetaParts });
-        FileStream journal;
-        try
-        {
-            journal = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException fault)
-        {
-            throw new InvalidDataException($"Convert: {Quote(folder)} is in use by another conversion. Let it end, or choose another target.", fault);
-        }
-        try
-        {
-            using var reader = new StreamReader(journal, leaveOpen: true);
-            var found = reader.ReadToEnd();
-            if (found.Length > 0 && found != wanted)
-                throw new InvalidDataException(
-                    $"Convert: what was left in {Quote(folder)} belongs to another source or other options. Convert again without --resume.");
-            if (found.Length == 0)
-            {
-                journal.Write(System.Text.Encoding.UTF8.GetBytes(wanted));
-                journal.Flush(flushToDisk: true);
-            }
-            return journal;
-        }
-        catch
-        {
-            journal.Dispose();
-            throw;
-        }
     }
 
     private static void WriteOthers(Checkpoint source, string folder, ConversionOptions options)

@@ -31,6 +31,9 @@ public sealed record ConversionOptions
     /// <summary>Threads that read and write; null for one per processor.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>Called from writing threads, by one at a time.</summary>
+    /// <summary>Called as tensors are written, by one thread at a time.</summary>
     public Action<WriteProgress>? Progress { get; init; }
+
+    /// <summary>Called afterwards as files are read again to be hashed, by one thread at a time.</summary>
+    public Action<WriteProgress>? Hashing { get; init; }
 }
