@@ -54,6 +54,7 @@ internal static class CommandLine
             config.AddCommand<ChatCommand>("chat").WithDescription("Talk to a model in the console.");
             config.AddCommand<DecodeCommand>("decode").WithDescription("Generate once and exit.");
             config.AddCommand<VerifyCommand>("verify").WithDescription("Compare logits and greedy tokens with a golden file.");
+            config.AddCommand<PlanCommand>("plan").WithDescription("Show what would go where on given devices.");
             config.AddCommand<TokenizeCommand>("tokenize").WithDescription("JSON lines of text or messages to token ids, and back.");
             config.AddCommand<InitCommand>("init").WithDescription("Write a checkpoint of random weights.");
             config.AddCommand<ConvertCommand>("convert").WithDescription("Turn a checkpoint into another layout.");

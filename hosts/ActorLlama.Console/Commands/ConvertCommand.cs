@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using ActorLlama.Checkpoints;
 using ActorLlama.Model;
+using ActorLlama.Planning.Placement;
 using ActorLlama.Text;
 using Spectre.Console;
 using Spectre.Console.Cli;
@@ -52,7 +53,7 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
             !LayoutNames.All.Contains(Layout) ? ValidationResult.Error($"--layout is \"{Layout}\"; it is one of {string.Join(", ", LayoutNames.All)}.")
             : MetaParts is not null && Layout != LayoutNames.Meta ? ValidationResult.Error("--mp is for --layout meta.")
             : Dtype is not (null or "bfloat16" or "float32") ? ValidationResult.Error($"--dtype is \"{Dtype}\"; it is bfloat16 or float32.")
-            : ShardSize is not null && ByteSize.Parse(ShardSize) is null ? ValidationResult.Error($"--shard-size is \"{ShardSize}\"; write it as in 500MB or 2GiB.")
+            : ShardSize is not null && ByteText.Parse(ShardSize) is null ? ValidationResult.Error($"--shard-size is \"{ShardSize}\"; write it as in 500MB or 2GiB.")
             : ValidationResult.Success();
     }
 
@@ -84,7 +85,7 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
         Layout = settings.Layout,
         MetaParts = settings.MetaParts ?? 1,
         Type = settings.Dtype switch { "bfloat16" => ElementType.BFloat16, "float32" => ElementType.Float32, _ => null },
-        ShardBytes = settings.ShardSize is { } size ? ByteSize.Parse(size)!.Value : ConversionOptions.DefaultShardBytes,
+        ShardBytes = settings.ShardSize is { } size ? ByteText.Parse(size)!.Value : ConversionOptions.DefaultShardBytes,
         Shape = settings.ModelSize is { } name ? (name, File.ReadAllText(ShapeFile(name))) : null,
         Resume = settings.Resume,
         Extras = Extras(settings),
@@ -112,8 +113,8 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
 
     private static void Print(ConversionPlan plan)
     {
-        Console.Out.WriteLine($"{plan.FromLayout} to {plan.ToLayout}, {plan.Bytes} bytes of weights ({Names.Bytes(plan.Bytes)})");
-        foreach (var file in plan.Weights) Console.Out.WriteLine($"{file.Name}  {file.Tensors} tensors  {Names.Bytes(file.Bytes)}");
+        Console.Out.WriteLine($"{plan.FromLayout} to {plan.ToLayout}, {plan.Bytes} bytes of weights ({ByteText.Of(plan.Bytes)})");
+        foreach (var file in plan.Weights) Console.Out.WriteLine($"{file.Name}  {file.Tensors} tensors  {ByteText.Of(file.Bytes)}");
         foreach (var name in plan.Others) Console.Out.WriteLine(name);
     }
 }

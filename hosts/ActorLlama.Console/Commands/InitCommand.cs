@@ -24,19 +24,11 @@ internal sealed class InitCommand : AsyncCommand<InitCommand.Settings>
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
-        var shape = FindShape(settings.Shape);
+        var shape = ProgramFiles.Shape(settings.Shape);
         var json = await File.ReadAllTextAsync(shape, cancellationToken);
         await ByteProgress.RunAsync((report, cancellation) => CheckpointInitializer.Write(
             json, settings.Seed, settings.Out, Path.GetFileName(shape), progress: done => report("weights", done), cancellation: cancellation));
         Console.Out.WriteLine(settings.Out);
         return 0;
-    }
-
-    private static string FindShape(string name)
-    {
-        if (name.Length > 0 && name.IndexOfAny(['/', '\\']) < 0 && ProgramFiles.FindConfig("models", $"{name}.json") is { } shipped) return shipped;
-        if (File.Exists(name)) return name;
-        throw new InvalidDataException(
-            $"Shape: \"{name}\" is neither a shape nor a file. Shapes are {string.Join(", ", ProgramFiles.ShapeNames().Select(n => $"\"{n}\""))}.");
     }
 }

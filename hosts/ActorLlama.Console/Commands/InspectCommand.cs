@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Enumeration;
 using ActorLlama.Checkpoints;
 using ActorLlama.Model;
+using ActorLlama.Planning.Placement;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
@@ -126,14 +127,14 @@ internal sealed class InspectCommand : Command<InspectCommand.Settings>
         output.WriteLine($"parameters: {Number(inspection.Tensors.Sum(tensor => tensor.Elements))}");
         foreach (var group in inspection.Tensors.GroupBy(tensor => tensor.Group)) output.WriteLine($"  {group.Key,-12} {Number(group.Sum(tensor => tensor.Elements)),16}");
         foreach (var type in inspection.Tensors.GroupBy(tensor => tensor.Type))
-            output.WriteLine($"{type.Key}: {type.Count()} tensors, {Names.Bytes(type.Sum(tensor => tensor.Bytes))}");
-        foreach (var file in checkpoint.WeightFiles) output.WriteLine($"{System.IO.Path.GetFileName(file)}  {Names.Bytes(new FileInfo(file).Length)}");
+            output.WriteLine($"{type.Key}: {type.Count()} tensors, {ByteText.Of(type.Sum(tensor => tensor.Bytes))}");
+        foreach (var file in checkpoint.WeightFiles) output.WriteLine($"{System.IO.Path.GetFileName(file)}  {ByteText.Of(new FileInfo(file).Length)}");
         foreach (var warning in checkpoint.Warnings) output.WriteLine($"warning: {warning}");
     }
 
     private static string Line(TensorSummary tensor, TensorStatistics? stats)
     {
-        var line = $"{tensor.Name}  {tensor.Type} [{string.Join(',', tensor.Shape)}]  {Names.Bytes(tensor.Bytes)}";
+        var line = $"{tensor.Name}  {tensor.Type} [{string.Join(',', tensor.Shape)}]  {ByteText.Of(tensor.Bytes)}";
         return stats is null
             ? line
             : string.Create(CultureInfo.InvariantCulture, $"{line}  min {stats.Min:g6}  max {stats.Max:g6}  mean {stats.Mean:g6}  NaN {stats.NaN}");

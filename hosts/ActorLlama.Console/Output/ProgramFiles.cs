@@ -29,6 +29,15 @@ internal static class ProgramFiles
         throw new InvalidDataException($"Model: folder \"{relative}\" does not exist. Name a checkpoint folder with --model.");
     }
 
+    /// <summary>The file of a model shape: a name of <c>config/models</c>, or the path of a config.json. Throws <see cref="InvalidDataException"/>.</summary>
+    public static string Shape(string name)
+    {
+        if (name.Length > 0 && name.IndexOfAny(['/', '\\']) < 0 && FindConfig("models", $"{name}.json") is { } shipped) return shipped;
+        if (File.Exists(name)) return name;
+        throw new InvalidDataException(
+            $"Shape: \"{name}\" is neither a shape nor a file. Shapes are {string.Join(", ", ShapeNames().Select(n => $"\"{n}\""))}.");
+    }
+
     /// <summary>Names of the model shapes under <c>config/models</c>, sorted.</summary>
     public static IEnumerable<string> ShapeNames()
     {

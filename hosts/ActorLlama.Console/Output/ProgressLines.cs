@@ -1,5 +1,6 @@
 using System.Globalization;
 using ActorLlama.Checkpoints;
+using ActorLlama.Planning.Placement;
 
 namespace ActorLlama.Cli;
 
@@ -27,11 +28,11 @@ internal sealed class ProgressLines(TextWriter output, TimeProvider time)
     private static string Line(string phase, WriteProgress done, double seconds)
     {
         var rate = done.WrittenBytes / Math.Max(seconds, 1e-3);
-        var (total, speed) = (Names.Bytes(done.TotalBytes), Names.Bytes((long)rate));
+        var (total, speed) = (ByteText.Of(done.TotalBytes), ByteText.Of((long)rate));
         return done.WrittenBytes >= done.TotalBytes
             ? string.Create(CultureInfo.InvariantCulture, $"{phase}: {total} in {seconds:0.0} s, {speed}/s, 100 %")
             : string.Create(
                 CultureInfo.InvariantCulture,
-                $"{phase}: {Names.Bytes(done.WrittenBytes)} of {total}, {speed}/s, {(done.TotalBytes - done.WrittenBytes) / Math.Max(rate, 1):0} s left, {100 * done.WrittenBytes / done.TotalBytes} %");
+                $"{phase}: {ByteText.Of(done.WrittenBytes)} of {total}, {speed}/s, {(done.TotalBytes - done.WrittenBytes) / Math.Max(rate, 1):0} s left, {100 * done.WrittenBytes / done.TotalBytes} %");
     }
 }

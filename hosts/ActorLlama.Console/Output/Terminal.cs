@@ -6,7 +6,7 @@ namespace ActorLlama.Cli;
 internal static class Terminal
 {
     /// <summary>Standard output.</summary>
-    public static IAnsiConsole Out { get; } = AnsiConsole.Console;
+    public static IAnsiConsole Out => AnsiConsole.Console;
 
     /// <summary>Standard error: for what must not mix with a result.</summary>
     public static IAnsiConsole Error { get; } = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });

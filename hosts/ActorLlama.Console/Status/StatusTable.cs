@@ -1,3 +1,4 @@
+using ActorLlama.Planning.Placement;
 using ActorLlama.Protocol;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -35,13 +36,10 @@ internal static class StatusTable
         new Label(name),
         new Label(state, state switch { "loaded" => new Style(Color.Green), "failed" or "ended" => new Style(Color.Red), _ => new Style(Color.Yellow) }),
         new Label(address[(address.IndexOf('@') + 1)..]),
-        new Label(node is null ? "" : string.Join("\n", node.Devices.Select(d => $"{d.Name}\n{Names.Bytes(d.MemoryBytes)}"))),
+        new Label(node is null ? "" : string.Join("\n", node.Devices.Select(d => $"{d.Name}\n{ByteText.Of(d.MemoryBytes)}"))),
         new Label(node is null ? "" : string.Join("\n", Holdings(node))),
-        new Label(node is null ? "" : Names.Bytes(node.Stages.Sum(s => s.LoadedBytes) + node.Shards.Sum(s => s.LoadedBytes))));
+        new Label(node is null ? "" : ByteText.Of(node.Stages.Sum(s => s.LoadedBytes) + node.Shards.Sum(s => s.LoadedBytes))));
 
-    private static IEnumerable<string> Holdings(NodeProtocol.Offer node) => node.Stages
-        .Select(s => $"layers {s.Placement.FirstLayer}-{s.Placement.FirstLayer + s.Placement.Layers - 1}{(s.Placement.Pipeline > 0 ? $" of pipeline {s.Placement.Pipeline}" : "")}")
-        .Concat(node.Shards
-            .OrderBy(s => s.Placement.FirstExpert)
-            .Select(s => $"experts {s.Placement.FirstExpert}-{s.Placement.FirstExpert + s.Placement.Experts - 1}{(s.Placement.Replica > 0 ? $" replica {s.Placement.Replica}" : "")}"));
+    private static IEnumerable<string> Holdings(NodeProtocol.Offer node) =>
+        PlacementText.Of(node.Stages.Select(s => s.Placement), node.Shards.Select(s => s.Placement));
 }

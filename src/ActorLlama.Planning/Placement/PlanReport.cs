@@ -23,7 +23,7 @@ public sealed record DeviceFigures(
 }
 
 /// <summary>
-/// What happens when a node dies. <paramref name="Survives"/>: the other nodes can hold the model. <paramref name="Pauses"/>: something has to be
+/// What happens when a node dies. <paramref name="Survives"/>: the other nodes are a majority and can hold the model. <paramref name="Pauses"/>: something has to be
 /// loaded before decoding goes on. <paramref name="ReloadBytes"/>: weights to load again, also for replicas. <paramref name="Reason"/>: why
 /// it does not survive, or empty.
 /// </summary>

@@ -93,12 +93,17 @@ public static class PlanReportRules
     private static NodeLoss Loss(
         ModelShape shape, ImmutableArray<PlannedDevice> devices, PlanOptions options, PlacementPlan plan, NodeId lost, string name)
     {
+        ImmutableArray<PlannedDevice> left = [.. devices.Where(d => d.Id.Node != lost)];
+        if (left.Select(d => d.Id.Node).Distinct().Count() is var nodes and < 2)
+            return new NodeLoss(name, false, true, 0, nodes == 0 ? "It is the only node." : "The node left is no majority of two: start a third.");
         var stage = plan.Stages.Any(s => s.Device.Node == lost);
         var only = plan.Shards.GroupBy(s => s.Shard).Any(replicas => replicas.All(r => r.Device.Node == lost));
-        return PlacementRules.Plan(shape, [.. devices.Where(d => d.Id.Node != lost)], options, plan, plan.Epoch + 1) switch
+        return PlacementRules.Plan(shape, left, options, plan, plan.Epoch + 1) switch
         {
             PlacementResult.Placed { Plan: var after } => new NodeLoss(name, true, stage || only, ReloadBytes(plan, after), ""),
-            PlacementResult.DoesNotFit refused => new NodeLoss(name, false, true, 0, refused.Reason),
+            PlacementResult.DoesNotFit refused => new NodeLoss(
+                name, false, true, 0,
+                refused.Needs.IsEmpty ? refused.Reason : $"{ByteText.Of(refused.MissingBytes)} would be missing on the nodes left."),
             _ => throw new InvalidOperationException("Placement: neither placed nor refused."),
         };
     }

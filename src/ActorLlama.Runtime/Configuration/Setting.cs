@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using ActorLlama.Planning.Placement;
 using Akka.Configuration;
 
 namespace ActorLlama.Runtime.Configuration;
@@ -7,7 +8,6 @@ namespace ActorLlama.Runtime.Configuration;
 /// <summary>Reads single settings and collects every fault instead of stopping at the first.</summary>
 internal sealed class Setting(Config config)
 {
-    private static readonly System.Buffers.SearchValues<char> s_digits = System.Buffers.SearchValues.Create("0123456789.");
     private readonly List<string> _faults = [];
 
     public string Text(string key) => config.GetString(key) ?? "";
@@ -47,11 +47,7 @@ internal sealed class Setting(Config config)
         return Fault(key, text, "a time such as 500ms or 3s", TimeSpan.FromSeconds(1));
     }
 
-    public long Bytes(string key, string text)
-    {
-        var bytes = ParseBytes(text);
-        return bytes > 0 ? bytes : Fault(key, text, "a size such as 512MiB or 8GiB", 1L);
-    }
+    public long Bytes(string key, string text) => ByteText.Parse(text) ?? Fault(key, text, "a size such as 512MiB or 8GiB", 1L);
 
     public long Bytes(string key) => Bytes(key, Text(key));
 
@@ -75,25 +71,5 @@ internal sealed class Setting(Config config)
     public void ThrowIfAny()
     {
         if (_faults.Count > 0) throw new InvalidDataException($"Settings: {string.Join("; ", _faults)}.");
-    }
-
-    private static long ParseBytes(string text)
-    {
-        var unitAt = text.AsSpan().IndexOfAnyExcept(s_digits);
-        var number = unitAt < 0 ? text : text[..unitAt];
-        var factor = (unitAt < 0 ? "" : text[unitAt..].Trim()) switch
-        {
-            "" or "B" or "b" => 1d,
-            "KiB" or "K" or "k" => 1024d,
-            "MiB" or "M" or "m" => 1024d * 1024,
-            "GiB" or "G" or "g" => 1024d * 1024 * 1024,
-            "TiB" or "T" or "t" => 1024d * 1024 * 1024 * 1024,
-            "kB" => 1e3,
-            "MB" => 1e6,
-            "GB" => 1e9,
-            _ => double.NaN,
-        };
-        var bytes = double.TryParse(number, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) ? value * factor : double.NaN;
-        return bytes is > 0 and < long.MaxValue ? (long)bytes : -1;
     }
 }

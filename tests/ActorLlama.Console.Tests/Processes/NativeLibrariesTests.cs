@@ -17,6 +17,14 @@ public sealed class NativeLibrariesTests(ClusterFixture cluster) : IClassFixture
     }
 
     [Fact]
+    public async Task Plan_loads_no_libtorch()
+    {
+        var libraries = await LoadedAsync(["plan", "--model", ProgramRun.SampleModel, "--devices", "1GiB"], "");
+        Assert.Contains("libcoreclr.so", libraries, StringComparison.Ordinal);
+        Assert.DoesNotContain("torch", libraries, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public async Task Tokenize_loads_no_libtorch()
     {
         var libraries = await LoadedAsync(["tokenize", "--tokenizer", Path.Combine(ProgramRun.SampleModel, "tokenizer.model")], "{\"text\":\"a\"}\n");

@@ -111,6 +111,17 @@ public sealed class PlacementPropertyTests
         }
     }
 
+    /// <summary>Each node may hold stages, experts, both or neither.</summary>
+    [Property(Arbitrary = [typeof(Cases)], MaxTest = 300)]
+    public void Stages_and_experts_live_only_where_roles_allow(Case c, int roles)
+    {
+        bool Has(PlannedDevice d, int bit) => (((uint)roles >> (2 * (int)(d.Id.Node.Uid % 8))) & (1u << bit)) == 0;
+        c = c with { Devices = [.. c.Devices.Select(d => d with { Trunk = Has(d, 0), Experts = Has(d, 1) })] };
+        var (trunk, experts) = (c.Devices.Count(d => d.Trunk), c.Devices.Count(d => d.Experts));
+        if (Plan(c) is PlacementResult.Placed { Plan: var plan }) PlanAssert.Valid(c.Shape, c.Devices, c.Options, plan);
+        else Assert.True(c.Tight || trunk == 0 || experts < c.Options.Replicas, "there is room, and roles allow a plan");
+    }
+
     [Property(Arbitrary = [typeof(Cases)], MaxTest = 200)]
     public void No_node_is_empty_when_stages_and_shards_are_enough(Case c)
     {

@@ -90,6 +90,13 @@ public sealed class PlanReportTests
     }
 
     [Fact]
+    public void A_loss_that_leaves_no_majority_is_not_survived()
+    {
+        Assert.All(Report(Shapes.Tiny(6, 8), Nodes(2, GiB)).Report.Losses, l => Assert.Equal((false, true), (l.Survives, l.Reason.Contains("majority"))));
+        Assert.Contains("only node", Assert.Single(Report(Shapes.Tiny(6, 8), Nodes(1, GiB)).Report.Losses).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_would_help_is_tried_before_it_is_said()
     {
         Assert.Equal(["1 more device of 80.0 GiB"], PlanReportRules.WhatWouldHelp(Shapes.Scout, Gpus(2, 80 * GiB), new PlanOptions()).AsEnumerable());
