@@ -29,6 +29,12 @@ public sealed record GenerationRequest(Prompt Prompt, int MaxTokens)
     /// </summary>
     public TimeSpan? Deadline { get; init; }
 
+    /// <summary>Null, or how many of the likeliest ids to tell beside each token's own log-probability: 0 to 20.</summary>
+    public int? LogProbs { get; init; }
+
+    /// <summary>Which of several answers to one prompt this is: another number draws other tokens from the same seed.</summary>
+    public int Choice { get; init; }
+
     /// <summary>
     /// The session fails when nothing is heard of it, or it cannot be opened, for this long. How long it may stand still while its cluster
     /// answers is the nodes' <c>actorllama.session.fail-after</c>.

@@ -18,4 +18,8 @@ public sealed record GenerationResult(
     string TailText,
     FinishReason Reason,
     SessionProtocol.Timings Timings,
-    ImmutableSortedDictionary<int, float[]> Logits);
+    ImmutableSortedDictionary<int, float[]> Logits)
+{
+    /// <summary>One for each token when the request asked for them, else empty.</summary>
+    public ImmutableArray<TokenLogProbs> LogProbs { get; init; } = [];
+}

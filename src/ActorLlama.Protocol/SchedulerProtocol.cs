@@ -11,7 +11,8 @@ public static class SchedulerProtocol
 {
     /// <summary>
     /// Continue <paramref name="Tokens"/> (prompt and all generated so far). Answered by <see cref="Accepted"/> or <see cref="Refused"/>,
-    /// then <see cref="Sampled"/> per token. A higher attempt of the same session replaces the lower one.
+    /// then <see cref="Sampled"/> per token. A higher attempt of the same session replaces the lower one. Choice and LogProbs as in
+    /// <see cref="SessionProtocol.Open"/>.
     /// </summary>
     [MessagePackObject]
     public sealed record Submit(
@@ -23,7 +24,9 @@ public static class SchedulerProtocol
         [property: Key(5)] ImmutableArray<int> StopIds,
         [property: Key(6)] SamplingOptions Sampling,
         [property: Key(7)] LogitsWanted Logits,
-        [property: Key(8)] SessionPriority Priority = SessionPriority.Normal) : IClusterMessage;
+        [property: Key(8)] SessionPriority Priority = SessionPriority.Normal,
+        [property: Key(9)] int Choice = 0,
+        [property: Key(10)] int? LogProbs = null) : IClusterMessage;
 
     /// <summary>
     /// The session is known. <paramref name="Computed"/>: positions of it that have run. <paramref name="Ahead"/>: sequences that are let
@@ -51,7 +54,8 @@ public static class SchedulerProtocol
         [property: Key(1)] long Attempt,
         [property: Key(2)] int Position,
         [property: Key(3)] int Id,
-        [property: Key(4)] bool IsLast) : IClusterMessage;
+        [property: Key(4)] bool IsLast,
+        [property: Key(5)] TokenLogProbs? LogProbs = null) : IClusterMessage;
 
     /// <summary>Part of a logits row, ahead of the token it chose; see <see cref="SessionProtocol.LogitsPart"/>.</summary>
     [MessagePackObject]

@@ -12,7 +12,8 @@ public static class SessionProtocol
     /// <summary>
     /// Start a session, or re-open it elsewhere after its node died: then with a higher epoch and all ids generated so far. Answered by
     /// <see cref="Opened"/> or <see cref="Refused"/>, then <see cref="Tokens"/> and one <see cref="Finished"/>. A repeated Open of a
-    /// running epoch only attaches the sender.
+    /// running epoch only attaches the sender. <paramref name="Choice"/>: which of several answers to one prompt this is: it draws other
+    /// numbers from the same seed. <paramref name="LogProbs"/>: null, or how many of the likeliest ids to tell beside each token's own.
     /// </summary>
     [MessagePackObject]
     public sealed record Open(
@@ -22,7 +23,9 @@ public static class SessionProtocol
         [property: Key(3)] SamplingOptions? Sampling,
         [property: Key(4)] GenerationLimits Limits,
         [property: Key(5)] ImmutableArray<int> GeneratedSoFar,
-        [property: Key(6)] LogitsWanted Logits) : IClusterMessage;
+        [property: Key(6)] LogitsWanted Logits,
+        [property: Key(7)] int Choice = 0,
+        [property: Key(8)] int? LogProbs = null) : IClusterMessage;
 
     /// <summary>The session runs; these are the ids of its prompt.</summary>
     [MessagePackObject]
@@ -40,14 +43,18 @@ public static class SessionProtocol
         [property: Key(3)] string Message,
         [property: Key(4)] int RetryAfterMs) : IClusterMessage;
 
-    /// <summary>Generated ids from index <paramref name="FirstIndex"/> on, with the text each completes ("" inside a character).</summary>
+    /// <summary>
+    /// Generated ids from index <paramref name="FirstIndex"/> on, with the text each completes ("" inside a character), and its
+    /// log-probabilities when these were asked for, else null.
+    /// </summary>
     [MessagePackObject]
     public sealed record Tokens(
         [property: Key(0)] SessionId Session,
         [property: Key(1)] long Epoch,
         [property: Key(2)] int FirstIndex,
         [property: Key(3)] ImmutableArray<int> Ids,
-        [property: Key(4)] ImmutableArray<string> Texts) : IClusterMessage;
+        [property: Key(4)] ImmutableArray<string> Texts,
+        [property: Key(5)] ImmutableArray<TokenLogProbs>? LogProbs = null) : IClusterMessage;
 
     /// <summary>Everything below <paramref name="NextIndex"/> has arrived. Also said again every second: silence means the client is gone.</summary>
     [MessagePackObject]
@@ -112,13 +119,44 @@ public sealed record Prompt(
 [MessagePackObject]
 public sealed record ChatTurn([property: Key(0)] string Role, [property: Key(1)] string Content);
 
-/// <summary>Temperature 0 is greedy. TopP 1 and TopK 0 mean off.</summary>
+/// <summary>Temperature 0 is greedy. TopP 1, TopK 0 and RepetitionPenalty 1 mean off.</summary>
 [MessagePackObject]
 public sealed record SamplingOptions(
     [property: Key(0)] double Temperature,
     [property: Key(1)] double TopP,
     [property: Key(2)] int TopK,
-    [property: Key(3)] ulong Seed);
+    [property: Key(3)] ulong Seed,
+    [property: Key(4)] TopPRule TopPRule = TopPRule.Tempered,
+    [property: Key(5)] double RepetitionPenalty = 1);
+
+/// <summary>Of which probabilities TopP is the mass.</summary>
+public enum TopPRule : byte
+{
+    /// <summary>Of those at the temperature asked for.</summary>
+    Tempered = 0,
+
+    /// <summary>Of those at temperature 1; equal logits at the edge all stay (MaxText's nucleus).</summary>
+    UntemperedWithTies = 1,
+
+    /// <summary>Of those at temperature 1 (MaxText's composite).</summary>
+    Untempered = 2,
+}
+
+/// <summary>
+/// Natural logarithms of the probabilities of a token and of the likeliest ids, likeliest first, in the raw softmax. An empty
+/// <paramref name="TopIds"/>: only the token's own was asked for.
+/// </summary>
+[MessagePackObject]
+public sealed record TokenLogProbs(
+    [property: Key(0)] float LogProb,
+    [property: Key(1)] ImmutableArray<int> TopIds,
+    [property: Key(2)] ImmutableArray<float> TopLogProbs)
+{
+    public bool Equals(TokenLogProbs? other) =>
+        other is not null && LogProb == other.LogProb && TopIds.SequenceEqual(other.TopIds) && TopLogProbs.SequenceEqual(other.TopLogProbs);
+
+    public override int GetHashCode() => HashCode.Combine(LogProb, TopIds.Length);
+}
 
 /// <summary>Which rows of logits a session is to return: for verification.</summary>
 public enum LogitsWanted : byte

@@ -7,8 +7,8 @@ namespace ActorLlama.Protocol;
 public static class StageProtocol
 {
     /// <summary>
-    /// Run these rows through the stage's layers. Stage 0 embeds <paramref name="Ids"/>; later stages get the activations as payload
-    /// [rows, D]. The last stage answers the scheduler with <see cref="Ran"/>; any stage may answer <see cref="Failed"/>.
+    /// Run these rows, of the tokens <paramref name="Ids"/>, through the stage's layers. Stage 0 embeds the ids; later stages get the
+    /// activations as payload [rows, D]. The last stage answers the scheduler with <see cref="Ran"/>; any stage may answer <see cref="Failed"/>.
     /// </summary>
     [MessagePackObject]
     public sealed record Run(
@@ -18,10 +18,15 @@ public static class StageProtocol
         [property: Key(3)] ImmutableArray<SequenceId> Freed,
         [property: Key(4)] LaneTarget Scheduler) : ILaneMessage;
 
-    /// <summary>Sampled ids, in the order of the batch's sequences that wanted one; payload: the logits rows asked for [n, V] float32, in batch order.</summary>
+    /// <summary>
+    /// Sampled ids, in the order of the batch's sequences that wanted one, and the log-probabilities of those that wanted these (null when
+    /// none did), in the same order; payload: the logits rows asked for [n, V] float32, in batch order.
+    /// </summary>
     [MessagePackObject]
     public sealed record Ran(
-        [property: Key(0)] BatchId Batch, [property: Key(1)] ImmutableArray<int> Ids) : ILaneMessage;
+        [property: Key(0)] BatchId Batch,
+        [property: Key(1)] ImmutableArray<int> Ids,
+        [property: Key(2)] ImmutableArray<TokenLogProbs>? LogProbs = null) : ILaneMessage;
 
     /// <summary>The batch is lost at a stage; the scheduler alone decides what happens next.</summary>
     [MessagePackObject]
@@ -34,7 +39,8 @@ public static class StageProtocol
 
     /// <summary>
     /// Rows [Start, Start + Count) of a sequence. <paramref name="Sampling"/>: sample the id after the last row; null: do not.
-    /// <paramref name="Logits"/>: how many of the last rows to return logits for.
+    /// <paramref name="Logits"/>: how many of the last rows to return logits for. Choice and LogProbs as in
+    /// <see cref="SchedulerProtocol.Submit"/>; only with sampling.
     /// </summary>
     [MessagePackObject]
     public sealed record BatchRows(
@@ -42,5 +48,7 @@ public static class StageProtocol
         [property: Key(1)] int Start,
         [property: Key(2)] int Count,
         [property: Key(3)] SamplingOptions? Sampling,
-        [property: Key(4)] int Logits);
+        [property: Key(4)] int Logits,
+        [property: Key(5)] int Choice = 0,
+        [property: Key(6)] int? LogProbs = null);
 }

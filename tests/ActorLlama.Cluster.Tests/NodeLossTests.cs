@@ -82,12 +82,16 @@ public sealed class NodeLossTests(ITestOutputHelper output)
     private static Task<TestCluster> ThreeNodesAsync(int? stages = null, int? shards = null) =>
         TestCluster.StartAsync(new LocalClusterOptions(3, TestCluster.SampleModel) { Stages = stages, ExpertShards = shards });
 
-    /// <summary>Kills a node while four sessions, on whatever nodes, have had some of their tokens and not all.</summary>
+    /// <summary>
+    /// Kills a node while four sessions, on whatever nodes, have had some of their tokens and not all: two are greedy; two draw, as other
+    /// choices of one seed, with a penalty on what their sequences hold. Log-probabilities come with each token whatever happens.
+    /// </summary>
     private async Task LoseAsync(TestCluster cluster, Func<ClusterProtocol.Status, string> victim)
     {
         ImmutableArray<ImmutableArray<int>> prompts = [.. Enumerable.Range(1, 4).Select(i => Undisturbed.Prompt(i, 5 * i))];
-        var expected = prompts.Select(p => Undisturbed.Tokens(p, Tokens)).ToArray();
-        var streams = prompts.Select(p => new RunningStream(cluster.Generate(p, Tokens))).ToArray();
+        var sampling = Enumerable.Range(0, prompts.Length).Select(i => i < 2 ? null : new SamplingOptions(0.9, 0.95, 0, 7, RepetitionPenalty: 1.2)).ToArray();
+        var expected = prompts.Select((p, i) => Undisturbed.Sampled(p, Tokens, sampling[i], i)).ToArray();
+        var streams = prompts.Select((p, i) => new RunningStream(cluster.Generate(p, Tokens, sampling[i], i))).ToArray();
         foreach (var stream in streams) await stream.WaitForAsync(50);
         var status = await cluster.WaitUntilAsync(s => s.Nodes.Sum(n => n.Counters.Sessions) == streams.Length, "four sessions");
         cluster.Kill(victim(status));
@@ -96,7 +100,8 @@ public sealed class NodeLossTests(ITestOutputHelper output)
         Assert.InRange(seen, 50, Tokens - 50);
         for (var i = 0; i < streams.Length; i++)
         {
-            Undisturbed.Same(expected[i], streams[i].Ids, $"session {i}");
+            Undisturbed.Same([.. expected[i].Select(t => t.Id)], streams[i].Ids, $"session {i}");
+            Assert.Equal(expected[i].Select(t => t.LogProbs), streams[i].LogProbs);
             output.WriteLine($"session {i}: longest pause {streams[i].LongestPause.TotalSeconds:0.00} s");
             Assert.True(streams[i].LongestPause < s_bound, $"session {i} paused for {streams[i].LongestPause}");
         }

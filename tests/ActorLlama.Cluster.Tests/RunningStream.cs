@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using ActorLlama.Client;
+using ActorLlama.Protocol;
 
 namespace ActorLlama.Cluster.Tests;
 
@@ -9,7 +10,7 @@ internal sealed class RunningStream
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(120);
     private readonly Stopwatch _clock = Stopwatch.StartNew();
-    private readonly List<(int Id, TimeSpan At)> _tokens = [];
+    private readonly List<(int Id, TokenLogProbs? LogProbs, TimeSpan At)> _tokens = [];
     private readonly SemaphoreSlim _came = new(0);
     private readonly Task _reading;
 
@@ -28,6 +29,14 @@ internal sealed class RunningStream
         get
         {
             lock (_tokens) return [.. _tokens.Select(t => t.Id)];
+        }
+    }
+
+    public ImmutableArray<TokenLogProbs?> LogProbs
+    {
+        get
+        {
+            lock (_tokens) return [.. _tokens.Select(t => t.LogProbs)];
         }
     }
 
@@ -61,7 +70,7 @@ internal sealed class RunningStream
             lock (_tokens)
             {
                 Assert.Equal(_tokens.Count, token.Index);
-                _tokens.Add((token.Id, _clock.Elapsed));
+                _tokens.Add((token.Id, token.LogProbs, _clock.Elapsed));
             }
 
             _came.Release();

@@ -65,10 +65,12 @@ internal sealed class TestCluster : IAsyncDisposable
         process.Kill();
     }
 
-    public GenerationStream Generate(IEnumerable<int> prompt, int maxTokens) =>
+    public GenerationStream Generate(IEnumerable<int> prompt, int maxTokens, SamplingOptions? sampling = null, int choice = 0) =>
         Connection.OpenSession(new GenerationRequest(GenerationRequest.Tokens(prompt), maxTokens)
         {
-            Sampling = new SamplingOptions(0, 1, 0, 0),
+            Sampling = sampling ?? new SamplingOptions(0, 1, 0, 0),
+            Choice = choice,
+            LogProbs = Undisturbed.TopLogProbs,
             IgnoreEos = true,
         });
 

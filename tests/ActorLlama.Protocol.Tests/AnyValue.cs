@@ -22,6 +22,7 @@ internal static class AnyValue
         if (type == typeof(int)) return random.Next(4) == 0 ? random.Next(int.MinValue, int.MaxValue) : random.Next(200);
         if (type == typeof(long)) return random.NextInt64(long.MinValue, long.MaxValue);
         if (type == typeof(ulong)) return (ulong)random.NextInt64(long.MinValue, long.MaxValue);
+        if (type == typeof(float)) return random.NextSingle() * 1e3f;
         if (type == typeof(double)) return random.NextDouble() * 1e6;
         if (type == typeof(ReadOnlyMemory<byte>))
         {

@@ -125,7 +125,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         try
         {
             var room = SessionOutput.Capacity - _output.Tokens.Reader.Count;
-            var (ledger, taken, gap) = _ledger.Take(tokens, room);
+            var (ledger, taken, gap) = _ledger.Take(tokens, room, _request.LogProbs is not null);
             _ledger = ledger;
             foreach (var token in taken) _output.Tokens.Writer.TryWrite(token);
             if (gap) SendResume();
@@ -246,7 +246,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void SendOpen() => Send(new SessionProtocol.Open(
         _session, _ledger.Epoch, _request.Prompt, _request.Sampling,
         new SessionProtocol.GenerationLimits(_request.MaxTokens, _request.StopStrings, _request.IgnoreEos, _request.Priority, DeadlineMs()),
-        [.. _ledger.Ids], _request.Logits));
+        [.. _ledger.Ids], _request.Logits, _request.Choice, _request.LogProbs));
 
     /// <summary>What is left of it: a session that is opened again has another clock.</summary>
     private int DeadlineMs() =>
@@ -274,7 +274,10 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         var tail = end is { Reason: not FinishReason.Cancelled } ? end.TailText : "";
         _output.Finish(new GenerationResult(
             _promptTokens ?? _request.Prompt.Tokens ?? [], [.. _ledger.Ids], _ledger.Text + tail, tail, reason,
-            end?.Timings ?? new SessionProtocol.Timings(0, 0), _logits.Rows()));
+            end?.Timings ?? new SessionProtocol.Timings(0, 0), _logits.Rows())
+        {
+            LogProbs = [.. _ledger.LogProbs],
+        });
         Context.Stop(Self);
     }
 

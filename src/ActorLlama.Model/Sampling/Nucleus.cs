@@ -4,8 +4,8 @@ using ActorLlama.Kernels;
 namespace ActorLlama.Model;
 
 /// <summary>
-/// The ids that temperature, top-k and top-p leave, with their weights exp((logit - max) / T). With top-k or top-p on, ids stand by
-/// (logit descending, id ascending) and the nucleus is cumulated in that order; with both off they stand by id.
+/// The ids that top-k and top-p leave, with their weights exp((logit - max) / T). With top-k or top-p on, ids stand by (logit descending,
+/// id ascending) and the nucleus is cumulated in that order; with both off they stand by id.
 /// </summary>
 internal sealed class Nucleus : IDisposable
 {
@@ -22,16 +22,22 @@ internal sealed class Nucleus : IDisposable
         _weights = ArrayPool<float>.Shared.Rent(logits.Length);
         _count = logits.Length;
         var isTopK = settings.TopK > 0 && settings.TopK < logits.Length;
-        if (!isTopK)
+        if (!isTopK && settings.TopP == 1)
         {
             _mass = Weigh(logits, max, settings.Temperature);
-            if (settings.TopP == 1) return;
+            return;
         }
-        _keys = ArrayPool<ulong>.Shared.Rent(logits.Length);
-        _count = isTopK ? KeepLargest(_keys, logits, settings.TopK) : KeepLikely(_keys, logits, settings.TopP);
-        var kept = Weigh(logits, max, settings.Temperature);
-        if (isTopK) _mass = kept;
-        if (settings.TopP < 1) (_count, _mass) = CutAt(settings.TopP * _mass);
+        var temperature = settings.Nucleus == NucleusRule.Tempered ? settings.Temperature : 1;
+        var all = isTopK ? 0 : Weigh(logits, max, temperature);
+        var keys = ArrayPool<ulong>.Shared.Rent(logits.Length);
+        _count = isTopK ? KeepLargest(keys, logits, settings.TopK) : KeepLikely(keys, logits, max, temperature, settings.TopP * all);
+        _keys = keys;
+        if (settings.TopP < 1)
+        {
+            var kept = Weigh(logits, max, temperature);
+            _count = CutAt(settings.TopP * (isTopK ? kept : all), settings.Nucleus);
+        }
+        _mass = Weigh(logits, max, settings.Temperature);
     }
 
     /// <summary>The id at which the running sum passes <paramref name="uniform"/> (in [0, 1)) of the whole.</summary>
@@ -75,25 +81,40 @@ internal sealed class Nucleus : IDisposable
         return sum;
     }
 
-    /// <summary>Drops each id before which more than <paramref name="wanted"/> has been summed: the one that crosses stays (spec 8.2).</summary>
-    private (int Count, double Mass) CutAt(double wanted)
+    /// <summary>
+    /// How many ids are left when each goes before which more than <paramref name="wanted"/> has been summed: the one that crosses stays
+    /// (spec 8.2). An untempered nucleus ends where the sum reaches it (spec 8.1).
+    /// </summary>
+    private int CutAt(double wanted, NucleusRule rule)
     {
         double sum = 0;
-        for (var i = 0; i < _count; i++)
-        {
-            if (sum > wanted) return (i, sum);
-            sum += _weights[i];
-        }
-        return (_count, sum);
+        var end = 0;
+        while (end < _count && (end == 0 || sum < wanted || (sum == wanted && rule == NucleusRule.Tempered))) sum += _weights[end++];
+        if (rule == NucleusRule.UntemperedWithTies)
+            while (end < _count && Rank(_keys![end]) == Rank(_keys[end - 1])) end++;
+        return end;
     }
 
-    /// <summary>The keys that the nucleus may need, in order: all others together weigh at most half of what it leaves out.</summary>
-    private int KeepLikely(ulong[] keys, ReadOnlySpan<float> logits, double topP)
+    /// <summary>
+    /// The keys of all logits above a floor that lets in more than <paramref name="wanted"/>, in order: no others can enter the nucleus. So
+    /// only what is near its size is sorted. The sum is by id and the nucleus's own by rank: the margin covers their rounding.
+    /// </summary>
+    private int KeepLikely(ulong[] keys, ReadOnlySpan<float> logits, float max, double temperature, double wanted)
     {
-        var least = (1 - topP) * _mass / (2.0 * logits.Length);
+        var floor = float.NegativeInfinity;
+        for (var depth = 4; depth <= 64; depth *= 2)
+        {
+            var tried = (float)(max - (depth * temperature));
+            double sum = 0;
+            for (var id = 0; id < logits.Length; id++)
+                if (logits[id] >= tried) sum += _weights[id];
+            if (sum <= wanted * (1 + 1e-9)) continue;
+            floor = tried;
+            break;
+        }
         var found = 0;
         for (var id = 0; id < logits.Length; id++)
-            if (_weights[id] >= least) keys[found++] = Key(logits[id], id);
+            if (logits[id] >= floor) keys[found++] = Key(logits[id], id);
         keys.AsSpan(0, found).Sort();
         return found;
     }
@@ -123,6 +144,8 @@ internal sealed class Nucleus : IDisposable
         ArrayPool<int>.Shared.Return(sizes);
         return bucket;
     }
+
+    private static uint Rank(ulong key) => (uint)(key >> 32);
 
     /// <summary>Ascending keys are descending logits, and ascending ids where logits are equal.</summary>
     private static ulong Key(float logit, int id)

@@ -13,6 +13,8 @@ internal sealed record BatchInFlight(
 {
     public int Sampling => Parts.Count(p => p.Rows.Sampling is not null);
 
+    public int LogProbs => Parts.Count(p => p.Rows.LogProbs is not null);
+
     public SchedulerEffect.RunBatch ToEffect() => new(Id, [.. Parts.Select(p => p.Rows)], TokenIds, Freed);
 }
 

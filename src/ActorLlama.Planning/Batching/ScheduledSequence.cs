@@ -7,6 +7,7 @@ internal sealed class ScheduledSequence(
     SequenceId id, Rank rank, SchedulerProtocol.Submit submit, string replyKey, SchedulerOptions options, long now)
 {
     private readonly int _maxPositions = options.MaxPositions;
+    private readonly List<TokenLogProbs> _logProbs = [];
 
     public SequenceId Id { get; } = id;
 
@@ -43,15 +44,22 @@ internal sealed class ScheduledSequence(
             LogitsWanted.Generated => Math.Clamp(end - (Submit.PromptLength - 1), 0, count),
             _ => 0,
         };
-        return new(Id, Computed, count, end == Tokens.Count ? Submit.Sampling : null, logits);
+        return end == Tokens.Count
+            ? new(Id, Computed, count, Submit.Sampling, logits, Submit.Choice, Submit.LogProbs)
+            : new(Id, Computed, count, null, logits);
     }
 
     public void HaveRun(StageProtocol.BatchRows rows) => Computed = rows.Start + rows.Count;
 
+    /// <summary>How likely the token at a position was; null for tokens that were submitted, and when nobody asked.</summary>
+    public TokenLogProbs? LogProbsAt(int position) => _logProbs.ElementAtOrDefault(position - Submit.Tokens.Length);
+
     /// <summary>Takes the id sampled for the next position; true when it is the last one.</summary>
-    public bool Append(int id)
+    public bool Append(int id, TokenLogProbs? logProbs)
     {
         Tokens.Add(id);
+        if (logProbs is not null)
+            _logProbs.Add(logProbs);
         return Submit.StopIds.Contains(id)
             || Tokens.Count - Submit.PromptLength >= Submit.MaxTokens
             || Tokens.Count >= _maxPositions;

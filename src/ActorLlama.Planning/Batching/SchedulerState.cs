@@ -96,19 +96,22 @@ public sealed class SchedulerState(SchedulerOptions options, int pipeline, long 
             return [];
         if (ran.Ids.Length != batch.Sampling)
             return Go(Retry(batch, RefusalReason.Failed, $"the pipeline answered {ran.Ids.Length} ids to {batch.Sampling} sequences", now), now);
+        if ((ran.LogProbs?.Length ?? 0) != batch.LogProbs)
+            return Go(Retry(batch, RefusalReason.Failed, $"the pipeline told {ran.LogProbs?.Length ?? 0} log-probabilities to {batch.LogProbs} sequences", now), now);
 
         _batches.Remove(batch);
         List<SchedulerEffect> effects = [];
         if (LogitsOf(batch) is { IsEmpty: false } wanted)
             effects.Add(new SchedulerEffect.RouteLogits(batch.Id, wanted));
-        var next = 0;
+        int next = 0, nextLogProbs = 0;
         foreach (var (sequence, rows) in batch.Parts)
         {
             int? id = rows.Sampling is null ? null : ran.Ids[next++];
+            var logProbs = rows.LogProbs is null ? null : ran.LogProbs!.Value[nextLogProbs++];
             if (sequence.Phase == SequencePhase.Leaving)
                 Release(sequence);
             else
-                effects.Add(Advance(sequence, rows, id));
+                effects.Add(Advance(sequence, rows, id, logProbs));
         }
 
         return Go(effects, now);
@@ -213,13 +216,13 @@ public sealed class SchedulerState(SchedulerOptions options, int pipeline, long 
         return effects;
     }
 
-    private SchedulerEffect.Tell Advance(ScheduledSequence sequence, StageProtocol.BatchRows rows, int? id)
+    private SchedulerEffect.Tell Advance(ScheduledSequence sequence, StageProtocol.BatchRows rows, int? id, TokenLogProbs? logProbs)
     {
         sequence.HaveRun(rows);
         sequence.Phase = SequencePhase.Ready;
         if (id is not { } sampled)
             return Acceptance(sequence);
-        var isLast = sequence.Append(sampled);
+        var isLast = sequence.Append(sampled, logProbs);
         if (isLast)
             Drop(sequence);
         return SampledAt(sequence, sequence.Tokens.Count - 1, isLast);
@@ -307,7 +310,8 @@ public sealed class SchedulerState(SchedulerOptions options, int pipeline, long 
 
     private static SchedulerEffect.Tell SampledAt(ScheduledSequence sequence, int position, bool isLast) => new(
         sequence.ReplyKey,
-        new SchedulerProtocol.Sampled(sequence.Submit.Session, sequence.Submit.Attempt, position, sequence.Tokens[position], isLast));
+        new SchedulerProtocol.Sampled(
+            sequence.Submit.Session, sequence.Submit.Attempt, position, sequence.Tokens[position], isLast, sequence.LogProbsAt(position)));
 
     private static SchedulerEffect.Tell Stale(SessionId session, long attempt, ScheduledSequence known, string replyKey) => new(
         replyKey,

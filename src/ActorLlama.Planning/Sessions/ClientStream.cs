@@ -60,7 +60,8 @@ internal sealed class ClientStream(SessionRequest request, SessionOptions option
         {
             var part = _tokens.GetRange(_sent, until - _sent);
             yield return ToClient(new SessionProtocol.Tokens(
-                request.Session, request.Epoch, _sent, [.. part.Select(t => t.Id)], [.. part.Select(t => t.Text)]));
+                request.Session, request.Epoch, _sent, [.. part.Select(t => t.Id)], [.. part.Select(t => t.Text)],
+                request.LogProbs is not null && part.TrueForAll(t => t.LogProbs is not null) ? [.. part.Select(t => t.LogProbs!)] : null));
             _sent = until;
             _everSent = Math.Max(_everSent, _sent);
         }

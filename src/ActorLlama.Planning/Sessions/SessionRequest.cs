@@ -23,6 +23,12 @@ public sealed record SessionRequest(
     /// <summary>The answer ends with what there is after this long; 0: the options' bound alone holds.</summary>
     public int DeadlineMs { get; init; }
 
+    /// <summary>Which of several answers to one prompt this is.</summary>
+    public int Choice { get; init; }
+
+    /// <summary>Null, or how many of the likeliest ids to tell beside each token's own log-probability.</summary>
+    public int? LogProbs { get; init; }
+
     /// <summary>Why this can never run, or null: to be refused as invalid before a session exists.</summary>
     public string? Fault(int generatedSoFar, SessionOptions options)
     {

@@ -184,7 +184,7 @@ public sealed class SessionState
             return [.. TrySubmit(now)];
         }
 
-        var token = read(sampled.Id);
+        var token = read(sampled.Id) with { LogProbs = sampled.LogProbs };
         _stream.Add(token);
         _firstTokenMs ??= now - _openedMs;
         _signMs = now;
@@ -273,7 +273,8 @@ public sealed class SessionState
         [
             new SessionEffect.ToScheduler(scheduler, new SchedulerProtocol.Submit(
                 Session, Attempt, [.. _request.PromptTokens, .. _stream.Tokens.Select(t => t.Id)], _request.PromptTokens.Length,
-                _request.MaxTokens, _request.StopIds, _request.Sampling, _request.Logits, _request.Priority)),
+                _request.MaxTokens, _request.StopIds, _request.Sampling, _request.Logits, _request.Priority,
+                _request.Choice, _request.LogProbs)),
         ];
     }
 

@@ -13,7 +13,10 @@ internal static class SessionPrompt
     public static SessionRequest Read(NodeModel model, SessionProtocol.Open open, SessionOptions options)
     {
         var sampling = open.Sampling ?? DefaultSampling.Of(model);
-        new SamplingSettings(sampling.Temperature, sampling.TopP, sampling.TopK, sampling.Seed).Check();
+        ModelSampling.Of(sampling).Check();
+        if (open.Choice < 0) throw new InvalidDataException($"Generation: choice {open.Choice} must be 0 or more.");
+        if (open.LogProbs is < 0 or > TokenLikelihood.MaxTop)
+            throw new InvalidDataException($"Generation: log-probabilities of {open.LogProbs} ids were asked for; from 0 to {TokenLikelihood.MaxTop} can be.");
         if (open.Limits.StopStrings.Length > 0 && model.Tokenizer is null)
             throw new InvalidDataException("Generation: stop strings need a tokenizer, and this checkpoint has none. Leave them out.");
         foreach (var id in open.GeneratedSoFar) Check(model.Config, id, "generated");
@@ -23,6 +26,8 @@ internal static class SessionPrompt
         {
             Priority = open.Limits.Priority,
             DeadlineMs = open.Limits.DeadlineMs,
+            Choice = open.Choice,
+            LogProbs = open.LogProbs,
         };
         return request.Fault(open.GeneratedSoFar.Length, options) is { } fault ? throw new InvalidDataException(fault) : request;
     }

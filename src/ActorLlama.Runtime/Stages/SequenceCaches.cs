@@ -1,30 +1,37 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Runtime.Stages;
 
-/// <summary>The KV caches of one stage, by sequence. Owned by its StageActor.</summary>
+/// <summary>
+/// What one stage holds of its sequences: KV caches, and beside them the ids of the same positions, written as K and V are. So the history
+/// that a repetition penalty looks at is rebuilt, repeated and freed with the cache. Owned by its StageActor.
+/// </summary>
 internal sealed class SequenceCaches(Func<KvCache> create) : IDisposable
 {
-    private readonly Dictionary<SequenceId, KvCache> _caches = [];
+    private readonly Dictionary<SequenceId, Held> _held = [];
 
-    public long Bytes => _caches.Values.Sum(c => c.Bytes);
+    private sealed record Held(KvCache Cache, List<int> Ids);
 
-    public int Count => _caches.Count;
+    public long Bytes => _held.Values.Sum(h => h.Cache.Bytes);
+
+    public int Count => _held.Count;
 
     /// <summary>
-    /// The rows of a batch over their caches: a sequence that starts at 0 gets a fresh one. Null with the reason when rows start beyond what
-    /// is held here.
+    /// The rows of a batch over their caches: a sequence that starts at 0 gets a fresh one. <paramref name="ids"/>: the token of each row.
+    /// Null with the reason when rows start beyond what is held here.
     /// </summary>
-    public RowBatch? TryRows(ImmutableArray<StageProtocol.BatchRows> sequences, out string reason)
+    public RowBatch? TryRows(ImmutableArray<StageProtocol.BatchRows> sequences, ImmutableArray<int> ids, out string reason)
     {
         reason = "";
         var rows = ImmutableArray.CreateBuilder<SequenceRows>(sequences.Length);
+        var first = 0;
         foreach (var s in sequences)
         {
             if (s.Start == 0) Free([s.Sequence]);
-            if (!_caches.TryGetValue(s.Sequence, out var cache))
+            if (!_held.TryGetValue(s.Sequence, out var held))
             {
                 if (s.Start > 0)
                 {
@@ -32,30 +39,43 @@ internal sealed class SequenceCaches(Func<KvCache> create) : IDisposable
                     return null;
                 }
 
-                _caches[s.Sequence] = cache = create();
+                _held[s.Sequence] = held = new(create(), []);
             }
 
-            if (s.Start > cache.Length)
+            var length = Math.Min(held.Cache.Length, held.Ids.Count);
+            if (s.Start > length)
             {
-                reason = $"sequence {s.Sequence.Value} starts at {s.Start}, but {cache.Length} positions are held here";
+                reason = $"sequence {s.Sequence.Value} starts at {s.Start}, but {length} positions are held here";
                 return null;
             }
 
-            rows.Add(new SequenceRows(cache, s.Start, s.Count));
+            if (ids.Length - first < s.Count)
+            {
+                reason = $"the batch has {ids.Length} ids, too few for its rows";
+                return null;
+            }
+
+            held.Ids.RemoveRange(s.Start, held.Ids.Count - s.Start);
+            held.Ids.AddRange(ids.AsSpan(first, s.Count));
+            first += s.Count;
+            rows.Add(new SequenceRows(held.Cache, s.Start, s.Count));
         }
 
         return new RowBatch(rows.MoveToImmutable());
     }
 
+    /// <summary>The first <paramref name="count"/> ids of a sequence, of rows that were let in; valid until the next batch.</summary>
+    public ReadOnlySpan<int> Ids(SequenceId sequence, int count) => CollectionsMarshal.AsSpan(_held[sequence].Ids)[..count];
+
     public void Free(ImmutableArray<SequenceId> sequences)
     {
         foreach (var sequence in sequences)
-            if (_caches.Remove(sequence, out var cache)) cache.Dispose();
+            if (_held.Remove(sequence, out var held)) held.Cache.Dispose();
     }
 
     public void Dispose()
     {
-        foreach (var cache in _caches.Values) cache.Dispose();
-        _caches.Clear();
+        foreach (var held in _held.Values) held.Cache.Dispose();
+        _held.Clear();
     }
 }

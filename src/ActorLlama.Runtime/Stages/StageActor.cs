@@ -139,7 +139,7 @@ internal sealed class StageActor : UntypedActor
 
             foreach (var older in _running.Keys.Where(b => b.Number == message.Batch.Number).ToArray()) Drop(older);
             _caches!.Free(message.Freed);
-            if (_caches.TryRows(message.Sequences, out var reason) is not { } rows)
+            if (_caches.TryRows(message.Sequences, message.Ids, out var reason) is not { } rows)
             {
                 Fail(message, RefusalReason.Unknown, reason);
                 return;
@@ -202,11 +202,12 @@ internal sealed class StageActor : UntypedActor
         var message = run.Message;
         if (_stage!.IsLast)
         {
-            var (ids, logits) = BatchOutput.Compute(_stage, _device.Backend, _node.Model.Config.VocabSize, run.TakeX(), message.Sequences);
-            _node.Lane.Send(message.Scheduler, LaneClass.Response, new StageProtocol.Ran(message.Batch, ids), logits, null, Self);
+            var output = BatchOutput.Compute(_stage, _device.Backend, _node.Model.Config.VocabSize, run.TakeX(), message.Sequences, _caches!);
+            _node.Lane.Send(
+                message.Scheduler, LaneClass.Response, new StageProtocol.Ran(message.Batch, output.Ids, output.LogProbs), output.Logits, null, Self);
         }
         else if (Next() is { } next)
-            SendOn(next, message with { Ids = [] }, Rows.ToPayload(_device.Backend, run.TakeX(), _node.Lane, next));
+            SendOn(next, message, Rows.ToPayload(_device.Backend, run.TakeX(), _node.Lane, next));
         else
             Fail(message, RefusalReason.NotReady, "the next stage is not known");
         Drop(message.Batch);

@@ -4,29 +4,65 @@ namespace ActorLlama.Model.Tests;
 
 public sealed class SamplerTests
 {
-    [SharedTheory]
-    [InlineData("meta_T0.6_p0.9", 0.6, 0.9, 0)]
-    [InlineData("meta_T1.0_p0.5", 1.0, 0.5, 0)]
-    [InlineData("hf_topk5", 1.0, 1.0, 5)]
-    [InlineData("hf_T0.6_p0.9", 0.6, 0.9, 0)]
-    [InlineData("maxtext_topk5_T0.6", 0.6, 1.0, 5)]
-    [InlineData("maxtext_weighted_T0.8", 0.8, 1.0, 0)]
-    public void Probabilities_equal_the_reference_s(string name, double temperature, double topP, int topK)
+    private static readonly Dictionary<string, SamplingSettings> s_references = new()
+    {
+        ["prob.meta_T0.6_p0.9"] = new(0.6, 0.9, 0, 1),
+        ["prob.meta_T1.0_p0.5"] = new(1.0, 0.5, 0, 1),
+        ["prob.hf_topk5"] = new(1, 1, 5, 1),
+        ["prob.hf_T0.6_p0.9"] = new(0.6, 0.9, 0, 1),
+        ["prob.hf_rep1.3_T0.6_k50_p0.9"] = new(0.6, 0.9, 50, 1) { RepetitionPenalty = 1.3 },
+        ["prob.maxtext_topk5_T0.6"] = new(0.6, 1, 5, 1),
+        ["prob.maxtext_weighted_T0.8"] = new(0.8, 1, 0, 1),
+        ["prob.maxtext_nucleus_p0.3_T1.5"] = new(1.5, 0.3, 0, 1) { Nucleus = NucleusRule.UntemperedWithTies },
+        ["prob.maxtext_nucleus_p0.9_T0.7"] = new(0.7, 0.9, 0, 1) { Nucleus = NucleusRule.UntemperedWithTies },
+        ["prob.maxtext_composite_k20_p0.8_T0.7"] = new(0.7, 0.8, 20, 1) { Nucleus = NucleusRule.Untempered },
+    };
+
+    [SharedFact]
+    public void Probabilities_equal_those_of_every_reference()
     {
         var golden = SafetensorsFixture.Open("fixtures", "sampling", "cases.safetensors");
-        var (logits, expected) = (golden.Floats("logits"), golden.Floats($"prob.{name}"));
+        Assert.Equal(s_references.Keys.Order(), golden.Names.Where(name => name.StartsWith("prob.", StringComparison.Ordinal)).Order());
+        var (rows, width) = (golden.Shape("logits")[0], golden.Shape("logits")[1]);
+        foreach (var (name, settings) in s_references)
+            for (var row = 0; row < rows; row++)
+            {
+                var expected = golden.Floats(name).AsSpan(row * width, width);
+                var logits = golden.Floats("logits").AsSpan(row * width, width).ToArray();
+                Sampler.Penalize(logits, HistoryOf(golden, row), settings.RepetitionPenalty);
+                var actual = Sampler.Probabilities(logits, settings);
+                for (var id = 0; id < width; id++)
+                {
+                    var what = $"{name}, row {row}, id {id}: {actual[id]}, expected {expected[id]}";
+                    Assert.True(expected[id] == 0 == (actual[id] == 0), $"{what}: not the same ids are left.");
+                    Assert.True(MathF.Abs(actual[id] - expected[id]) <= 1e-5f, what);
+                }
+            }
+    }
+
+    [SharedFact]
+    public void Penalized_logits_equal_the_reference_s_bit_for_bit()
+    {
+        var golden = SafetensorsFixture.Open("fixtures", "sampling", "cases.safetensors");
         var width = golden.Shape("logits")[1];
         for (var row = 0; row < golden.Shape("logits")[0]; row++)
         {
-            var of = expected.AsSpan(row * width, width);
-            var actual = Sampler.Probabilities(logits.AsSpan(row * width, width), new(temperature, topP, topK, 1));
-            for (var id = 0; id < width; id++)
-            {
-                Assert.True(of[id] == 0 == (actual[id] == 0), $"row {row}, id {id}: {actual[id]}, expected {of[id]}: not the same ids are left.");
-                Assert.True(MathF.Abs(actual[id] - of[id]) <= 1e-5f, $"row {row}, id {id}: {actual[id]}, expected {of[id]}.");
-            }
+            var logits = golden.Floats("logits").AsSpan(row * width, width).ToArray();
+            Sampler.Penalize(logits, HistoryOf(golden, row), 1.3);
+            Assert.Equal(golden.Floats("logits_after_rep1.3").AsSpan(row * width, width).ToArray(), logits);
         }
     }
+
+    [Fact]
+    public void A_penalty_counts_once_for_each_id_and_only_for_those_of_the_history()
+    {
+        float[] logits = [3, -3, 3, float.NegativeInfinity, 0];
+        Sampler.Penalize(logits, [0, 1, 0, 1, 3, 4], 2);
+        Assert.Equal([1.5f, -6, 3, float.NegativeInfinity, 0], logits);
+    }
+
+    private static int[] HistoryOf(SafetensorsFixture golden, int row) =>
+        golden.Ids("history").AsSpan(row * golden.Shape("history")[1], golden.Shape("history")[1]).ToArray();
 
     [Fact]
     public void Greedy_takes_the_lowest_of_equal_ids() =>
@@ -88,9 +124,13 @@ public sealed class SamplerTests
     [InlineData(1, 1.5, 0, "top-p 1.5")]
     [InlineData(1, double.NaN, 0, "top-p NaN")]
     [InlineData(1, 1, -1, "top-k -1")]
-    public void Settings_out_of_range_are_refused(double temperature, double topP, int topK, string part)
+    [InlineData(1, 1, 0, "repetition penalty 0", 0)]
+    [InlineData(1, 1, 0, "repetition penalty NaN", double.NaN)]
+    [InlineData(1, 1, 0, "repetition penalty -1", -1)]
+    public void Settings_out_of_range_are_refused(double temperature, double topP, int topK, string part, double penalty = 1)
     {
-        var fault = Assert.Throws<InvalidDataException>(() => Sampler.Choose([1], new(temperature, topP, topK, 0), 0, 0));
+        var settings = new SamplingSettings(temperature, topP, topK, 0) { RepetitionPenalty = penalty };
+        var fault = Assert.Throws<InvalidDataException>(() => Sampler.Choose([1], settings, 0, 0));
         Assert.Contains(part, fault.Message, StringComparison.Ordinal);
     }
 
@@ -114,21 +154,33 @@ public sealed class SamplerTests
         Assert.Equal(expected, Enumerable.Range(0, logits.Length).Where(id => probabilities[id] > 0));
     }
 
-    [Fact]
-    public void The_nucleus_of_a_large_vocabulary_equals_the_one_of_a_full_sort()
+    [Theory]
+    [InlineData(40, 4)]
+    [InlineData(400, 4)]
+    [InlineData(4, 40)]
+    public void The_nucleus_of_a_large_vocabulary_equals_the_one_of_a_full_sort(int steps, int parts)
     {
         var random = new Random(6);
         var logits = new float[30000];
-        for (var id = 0; id < logits.Length; id++) logits[id] = MathF.Round((float)random.NextDouble() * 40) / 4;
+        for (var id = 0; id < logits.Length; id++) logits[id] = MathF.Round((float)random.NextDouble() * steps) / parts;
+        var max = logits.Max();
         foreach (var topP in new[] { 1e-9, 0.3, 0.9, 0.999, 1 - 1e-12 })
         {
             var probabilities = Sampler.Probabilities(logits, new(0.7, topP, 0, 0));
             var order = Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id).ToArray();
-            var weights = order.Select(id => Math.Exp((logits[id] - 10) / 0.7)).ToArray();
+            var weights = order.Select(id => Math.Exp((logits[id] - max) / 0.7)).ToArray();
             double sum = 0, total = weights.Sum();
             var count = weights.TakeWhile(weight => (sum += weight) - weight <= topP * total).Count();
             Assert.InRange(probabilities.Count(probability => probability > 0), count - 1, count + 1);
             Assert.All(order.Take(count - 1), id => Assert.True(probabilities[id] > 0));
         }
+    }
+
+    [Fact]
+    public void An_untempered_nucleus_of_mass_0_keeps_the_greatest_logit_and_its_equals()
+    {
+        float[] logits = [1, 2, 2, 0];
+        Assert.Equal([0, 0.5f, 0.5f, 0], Sampler.Probabilities(logits, new(0.7, 0, 0, 0) { Nucleus = NucleusRule.UntemperedWithTies }));
+        Assert.Equal([0, 1, 0, 0], Sampler.Probabilities(logits, new(0.7, 0, 0, 0) { Nucleus = NucleusRule.Untempered }));
     }
 }

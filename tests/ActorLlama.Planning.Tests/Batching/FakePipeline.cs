@@ -37,6 +37,8 @@ internal sealed class FakePipeline
         return all[prompt.Count..];
     }
 
+    public static TokenLogProbs LogProbs(int id, int top) => new(-id, [.. Enumerable.Range(id, top)], [.. Enumerable.Range(id, top).Select(i => -(float)i)]);
+
     public void Free(IEnumerable<SequenceId> sequences)
     {
         foreach (var sequence in sequences)
@@ -50,6 +52,7 @@ internal sealed class FakePipeline
     {
         Free(run.Freed);
         List<int> sampled = [];
+        List<TokenLogProbs> logProbs = [];
         var next = 0;
         foreach (var rows in run.Sequences)
         {
@@ -69,9 +72,11 @@ internal sealed class FakePipeline
             Assert.InRange(rows.Logits, 0, rows.Count);
             if (rows.Sampling is not null)
                 sampled.Add(Next(kv.Take(rows.Start + rows.Count)));
+            if (rows.LogProbs is { } top)
+                logProbs.Add(LogProbs(sampled[^1], top));
         }
 
         Assert.Equal(run.Ids.Length, next);
-        return new(run.Batch, [.. sampled]);
+        return new(run.Batch, [.. sampled], logProbs.Count == 0 ? null : [.. logProbs]);
     }
 }

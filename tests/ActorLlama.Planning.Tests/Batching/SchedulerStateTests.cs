@@ -102,6 +102,22 @@ public sealed class SchedulerStateTests
         Assert.Equal(4, Batch(state.Submit(request, "A", 0)).Sequences.Single().Logits);
     }
 
+    [Fact]
+    public void Choice_and_log_probabilities_go_with_the_row_that_samples_and_come_back_with_its_token_each_time_it_is_told()
+    {
+        var state = new SchedulerState(_options, 1);
+        var request = Request("a", 1, 8) with { Choice = 3, LogProbs = 1 };
+        var first = Batch(state.Submit(request, "A", 0));
+        Assert.Equal((0, null), (first.Sequences[0].Choice, first.Sequences[0].LogProbs));
+        var last = Batch(state.Ran(new(first.Batch, []), 0));
+        Assert.Equal((3, 1), (last.Sequences[0].Choice, last.Sequences[0].LogProbs));
+        Assert.Equal(2, Batch(state.Ran(new(last.Batch, [5]), 0)).Batch.Attempt);
+        var likely = new TokenLogProbs(-0.5f, [5], [-0.5f]);
+        var effects = state.Ran(new(last.Batch with { Attempt = 2 }, [5], [likely]), 0);
+        Assert.Equal(likely, Assert.IsType<SchedulerProtocol.Sampled>(Told(effects).Single()).LogProbs);
+        Assert.Equal(likely, Told(state.Submit(request, "A", 0)).OfType<SchedulerProtocol.Sampled>().Single().LogProbs);
+    }
+
     [Theory]
     [InlineData(42, 10, 256)]
     [InlineData(43, 1, 256)]

@@ -112,7 +112,7 @@ internal sealed class SessionWorld
                 Apply(_session, _session.Supersede());
             _session = new(
                 _options,
-                new(Id, open.Epoch, [.. _prompt], _maxTokens, _stopIds, new(0, 1, 0, 0), LogitsWanted.None, 10_000),
+                new(Id, open.Epoch, [.. _prompt], _maxTokens, _stopIds, new(0, 1, 0, 0), LogitsWanted.None, 10_000) { LogProbs = 2 },
                 [.. open.GeneratedSoFar.Select(Read)], client, Now, _random);
             Apply(_session, _session.Start(Now));
             Apply(_session, _session.SchedulerAt(_announced, "none", Now));
@@ -297,6 +297,7 @@ internal sealed class SessionWorld
                 if (index != Ids.Count)
                     continue;
                 Ids.Add(tokens.Ids[i]);
+                Assert.Equal(FakePipeline.LogProbs(tokens.Ids[i], 2), tokens.LogProbs?[i]);
                 Text += tokens.Texts[i];
             }
 
