@@ -109,7 +109,8 @@ public sealed class SchedulerPropertyTests
             var answer = FakePipeline.Answer(prompt, maxTokens, stops);
             var known = _random.Next(0, answer.Count);
             var submission = new Submission(
-                new(session, attempt, [.. prompt, .. answer.Take(known)], prompt.Count, maxTokens, [.. stops], new(0, 1, 0, 0), (LogitsWanted)_random.Next(3), 0, _random.Next(2) == 0 ? null : 1),
+                new(session, attempt, [.. prompt, .. answer.Take(known)], prompt.Count, maxTokens, [.. stops], new(0, 1, 0, 0), (LogitsWanted)_random.Next(3),
+                    LogProbs: _random.Next(2) == 0 ? null : 1),
                 [.. prompt, .. answer]);
             submission.Expected = submission.Submit.Tokens.Length;
             var before = _live.GetValueOrDefault(session);

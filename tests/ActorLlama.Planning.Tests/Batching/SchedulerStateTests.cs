@@ -105,7 +105,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Choice_and_log_probabilities_go_with_the_row_that_samples_and_come_back_with_its_token_each_time_it_is_told()
     {
-        var state = new SchedulerState(_options, 1);
+        var state = new SchedulerState(_options, 0, 1);
         var request = Request("a", 1, 8) with { Choice = 3, LogProbs = 1 };
         var first = Batch(state.Submit(request, "A", 0));
         Assert.Equal((0, null), (first.Sequences[0].Choice, first.Sequences[0].LogProbs));
