@@ -1,0 +1,29 @@
+using BenchmarkDotNet.Attributes;
+
+namespace ActorLlama.Benchmarks.Lanes;
+
+/// <summary>One hop there and back between two nodes, beside bare sockets. 8 KB is one row of Scout's 5,120 values in bf16, rounded down.</summary>
+public class LaneRoundTrip
+{
+    private RawEcho _raw = null!;
+    private LaneEcho _lane = null!;
+
+    [Params(1 << 10, 8 << 10, 100 << 10, 1 << 20)]
+    public int Bytes { get; set; }
+
+    [GlobalSetup]
+    public async Task StartAsync() => (_raw, _lane) = (await RawEcho.StartAsync(Bytes), await LaneEcho.StartAsync(Bytes));
+
+    [GlobalCleanup]
+    public async Task EndAsync()
+    {
+        await _raw.DisposeAsync();
+        await _lane.DisposeAsync();
+    }
+
+    [Benchmark(Baseline = true)]
+    public Task RawTcp() => _raw.RoundTripAsync();
+
+    [Benchmark]
+    public Task Lane() => _lane.RoundTripAsync();
+}
