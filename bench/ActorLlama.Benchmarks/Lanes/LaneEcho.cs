@@ -8,7 +8,7 @@ namespace ActorLlama.Benchmarks.Lanes;
 /// <summary>The product's path: an actor's request over the lane to an actor of another node, which answers with a payload of the same size.</summary>
 public sealed class LaneEcho : IAsyncDisposable
 {
-    private static readonly ExpertProtocol.Run s_request = new(new CallId(new BatchId(1, 1, 0), 0, 0, 0), 1, [0]);
+    private static readonly ExpertProtocol.Run s_request = new(new CallId(new BatchId(1, 1, 0, 0), 0, 0, 0), 1, [0]);
     private readonly ActorSystem _systemA, _systemB;
     private readonly Lane _a, _b;
     private readonly IActorRef _client;
@@ -90,11 +90,7 @@ public sealed class LaneEcho : IAsyncDisposable
                 Unhandled(message);
                 return;
             }
-
-            var back = BytesPayload.Rent(rows.Bytes);
-            rows.Memory.CopyTo(back.Memory);
-            rows.Dispose();
-            lane.Send(replyTo, LaneClass.Response, new ExpertProtocol.Ran(run.Call), back, null, Self);
+            lane.Send(replyTo, LaneClass.Response, new ExpertProtocol.Ran(run.Call), rows, null, Self);
         }
     }
 }

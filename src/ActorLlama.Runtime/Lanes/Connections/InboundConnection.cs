@@ -57,6 +57,13 @@ internal sealed class InboundConnection : LaneConnection
         }
     }
 
+    /// <summary>Credit that was not worth a frame of its own is told now.</summary>
+    public override void Tick(bool wasAsleep)
+    {
+        base.Tick(wasAsleep);
+        Wake();
+    }
+
     public void TargetEnded(string path, long uid) => _state.TargetEnded(path, uid);
 
     public override string ToString() => $"from {_peer?.Node.ToString() ?? _remote} ({_socket})";

@@ -10,7 +10,7 @@ internal abstract class LaneConnection : IDisposable
 {
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
-        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true, AllowSynchronousContinuations = true });
     private string? _endReason;
 
     protected LaneConnection(LaneNode lane) => (Lane, Ended) = (lane, _ended.Token);
@@ -29,7 +29,10 @@ internal abstract class LaneConnection : IDisposable
         if (Interlocked.CompareExchange(ref _endReason, reason, null) is null) _ended.Cancel();
     }
 
-    /// <summary>There may be something to write.</summary>
+    /// <summary>
+    /// There may be something to write. A write loop that waits goes on here, on the caller's thread, until its first bytes are with the
+    /// socket: a thread's switch costs more than a small write. So no lock may be held.
+    /// </summary>
     public void Wake() => _wake.Writer.TryWrite(true);
 
     /// <summary>Called every heartbeat interval. <paramref name="wasAsleep"/>: this process itself did not run, so silence proves nothing.</summary>

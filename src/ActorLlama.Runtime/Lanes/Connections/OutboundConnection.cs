@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Runtime.Lanes;
@@ -17,6 +18,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
     private readonly FrameBuffer _buffer = new();
     private LaneProtocol.Welcome _welcome = new(0, [], 0, 0);
     private int _isPingDue;
+    private bool _isOnCaller;
 
     public SendQueue Queue { get; } = new(lane.Options, socket, lane.Time);
 
@@ -178,9 +180,25 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
                 if (piece.IsHeader) WriteHeader(piece);
                 else await WriteChunkAsync(stream, piece).ConfigureAwait(false);
             }
-            if (_buffer.Length > 0) await FlushAsync(stream).ConfigureAwait(false);
-            else await WaitAsync().ConfigureAwait(false);
+            if (_buffer.Length > 0)
+            {
+                await FlushAsync(stream).ConfigureAwait(false);
+                if (Queue.HasNext) await LeaveCaller();
+            }
+            else
+            {
+                await WaitAsync().ConfigureAwait(false);
+                _isOnCaller = true;
+            }
         }
+    }
+
+    /// <summary>Whoever woke this loop is an actor with better things to do than to copy what is large, or what others send.</summary>
+    private ConfiguredTaskAwaitable LeaveCaller()
+    {
+        var options = _isOnCaller ? ConfigureAwaitOptions.ForceYielding : ConfigureAwaitOptions.None;
+        _isOnCaller = false;
+        return Task.CompletedTask.ConfigureAwait(options);
     }
 
     private void WriteHeader(SendPiece piece)
@@ -214,6 +232,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
             }
             else
             {
+                await LeaveCaller();
                 await FlushAsync(stream).ConfigureAwait(false);
                 await stream.WriteAsync(bytes, Ended).ConfigureAwait(false);
                 Lane.Counters.BytesWritten(piece.Count);

@@ -14,11 +14,13 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
     public const int MaxUndelivered = 4096;
 
     private const int MaxIdleUses = 256;
+    private const int UntoldParts = 8;
     private readonly Lock _gate = new();
     private readonly Dictionary<(LaneTargets.Registered, LaneClass), CreditUse> _uses = [];
     private readonly Queue<long> _credits = new();
     private readonly Queue<(long Id, LaneFailure Reason)> _undelivered = new();
     private readonly Queue<(string Path, long Uid)> _ended = new();
+    private long _untoldBytes;
     private bool _isPongDue;
     private bool _isClosed;
 
@@ -40,6 +42,10 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
         }
     }
 
+    /// <summary>
+    /// Told the sender at once when it might be waiting: from an eighth of the window on. Less waits for the next tick, so that a request
+    /// and its response cost one frame each way and no third.
+    /// </summary>
     public void Return(LaneReceipt receipt, LaneFailure? failure)
     {
         lock (_gate)
@@ -49,8 +55,17 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
             use.Bytes -= receipt.Bytes;
             if (use.Messages == 0 && _uses.Count > MaxIdleUses) _uses.Remove((use.Target, use.Class));
             if (_isClosed) return;
-            if (failure is { } reason) _undelivered.Enqueue((receipt.Id, reason));
-            else _credits.Enqueue(receipt.Id);
+            if (failure is { } reason)
+            {
+                _undelivered.Enqueue((receipt.Id, reason));
+            }
+            else
+            {
+                _credits.Enqueue(receipt.Id);
+                _untoldBytes += receipt.Bytes;
+                var window = windows[(int)use.Class];
+                if (UntoldParts * (long)_credits.Count < window.Messages && UntoldParts * _untoldBytes < window.Bytes) return;
+            }
         }
         signal();
     }
@@ -110,6 +125,7 @@ internal sealed class ReceiverState(ImmutableArray<LaneProtocol.Window> windows,
             }
             if (_credits.Count > 0)
             {
+                _untoldBytes = 0;
                 into.Begin(FrameKind.Credit, LaneClass.Control);
                 for (var i = 0; i < MaxIds && _credits.TryDequeue(out var id); i++) into.Int64(id);
                 into.End();

@@ -36,6 +36,20 @@ internal sealed class SendQueue(LaneOptions options, LaneSocket socket, TimeProv
         }
     }
 
+    /// <summary>Whether a piece may be taken now.</summary>
+    public bool HasNext
+    {
+        get
+        {
+            lock (_gate)
+            {
+                foreach (var laneClass in LaneClasses.On(socket))
+                    if (_current[(int)laneClass] is not null || _rounds[(int)laneClass].Count > 0) return true;
+                return socket == LaneSocket.Main && _responses.Waiting.Count > 0;
+            }
+        }
+    }
+
     /// <summary>Null: taken, together with its payload. Otherwise why not, and the item is the caller's still.</summary>
     public LaneFailure? Enqueue(Outgoing item)
     {
