@@ -81,7 +81,11 @@ public static class NodeProtocol
         [property: Key(4)] long RowsComputed,
         [property: Key(5)] string? Fault);
 
-    /// <summary>Running totals of a node's process.</summary>
+    /// <summary>
+    /// Running totals of a node's process. Of its memory: bytes that are resident, those of them that are its own and no file's, those of
+    /// managed objects. <paramref name="StageMicros"/>, <paramref name="ExpertMicros"/>: microseconds that its devices' threads have spent in
+    /// stages (attention, dense and shared layers) and in routed experts.
+    /// </summary>
     [MessagePackObject]
     public sealed record NodeCounters(
         [property: Key(0)] long LaneBytesSent,
@@ -90,7 +94,12 @@ public static class NodeProtocol
         [property: Key(3)] long LiveActivations,
         [property: Key(4)] long KvBytes,
         [property: Key(5)] int Sessions,
-        [property: Key(6)] long WorkingSetBytes);
+        [property: Key(6)] long WorkingSetBytes,
+        [property: Key(7)] long PrivateBytes,
+        [property: Key(8)] long ManagedBytes,
+        [property: Key(9)] int Handles,
+        [property: Key(10)] long StageMicros,
+        [property: Key(11)] long ExpertMicros);
 }
 
 /// <summary>What the cluster can do now.</summary>

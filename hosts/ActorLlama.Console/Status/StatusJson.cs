@@ -47,6 +47,11 @@ internal static class StatusJson
             kv_bytes = node.Counters.KvBytes,
             sessions = node.Counters.Sessions,
             working_set_bytes = node.Counters.WorkingSetBytes,
+            private_bytes = node.Counters.PrivateBytes,
+            managed_bytes = node.Counters.ManagedBytes,
+            handles = node.Counters.Handles,
+            stage_ms = node.Counters.StageMicros / 1000,
+            expert_ms = node.Counters.ExpertMicros / 1000,
         }),
     };
 }

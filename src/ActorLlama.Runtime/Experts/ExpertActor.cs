@@ -11,7 +11,7 @@ namespace ActorLlama.Runtime.Experts;
 /// The weights of one replica of one expert shard; computes rows. On its device's thread.
 /// Loading -> Serving; it ends when its device is told to drop it.
 /// </summary>
-internal sealed class ExpertActor : UntypedActor
+internal sealed class ExpertActor : DeviceWorker
 {
     private readonly NodeContext _node;
     private readonly NodeDevice _device;
@@ -20,8 +20,8 @@ internal sealed class ExpertActor : UntypedActor
     private LaneTarget? _self;
     private ExpertGroup? _group;
 
-    public ExpertActor(NodeContext node, NodeDevice device, ShardPlacement placement) =>
-        (_node, _device, _placement) = (node, device, placement);
+    public ExpertActor(NodeContext node, NodeDevice device, ShardPlacement placement)
+        : base(node.Gauges.AddExpertTime) => (_node, _device, _placement) = (node, device, placement);
 
     public static Props Props(NodeContext node, NodeDevice device, ShardPlacement placement) =>
         Akka.Actor.Props.Create(() => new ExpertActor(node, device, placement));

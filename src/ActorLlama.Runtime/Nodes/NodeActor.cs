@@ -81,7 +81,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         var lane = _node.Lane.Statistics;
         return new(
             lane.Classes.Sum(c => c.BytesSent), lane.Classes.Sum(c => c.BytesReceived), Payload.Live, Activation.Live, _node.Gauges.KvBytes, _node.Gauges.Sessions,
-            Environment.WorkingSet);
+            Environment.WorkingSet, ProcessFigures.PrivateBytes(), GC.GetTotalMemory(forceFullCollection: false), ProcessFigures.Handles(), _node.Gauges.StageMicros, _node.Gauges.ExpertMicros);
     }
 
     private void Assign(NodeProtocol.Assign assign)

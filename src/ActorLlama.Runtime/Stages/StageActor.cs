@@ -11,7 +11,7 @@ namespace ActorLlama.Runtime.Stages;
 /// Layers of the trunk of one pipeline and their KV caches; runs batches layer by layer on its device's thread, yielding after each layer
 /// and while experts compute. Loading -> Serving; it ends when its device is told to drop it.
 /// </summary>
-internal sealed class StageActor : UntypedActor
+internal sealed class StageActor : DeviceWorker
 {
     private readonly NodeContext _node;
     private readonly NodeDevice _device;
@@ -24,6 +24,7 @@ internal sealed class StageActor : UntypedActor
     private long _pipelineEpoch, _kvBytes;
 
     public StageActor(NodeContext node, NodeDevice device, StagePlacement placement)
+        : base(node.Gauges.AddStageTime)
     {
         (_node, _device, _placement) = (node, device, placement);
         _router = Context.ActorOf(ExpertRouter.Props(node, device).WithDispatcher(device.Dispatcher), "router");

@@ -1,0 +1,23 @@
+using System.Globalization;
+
+namespace ActorLlama.Runtime.Nodes;
+
+/// <summary>What this process holds, as the kernel counts it; zero where there is no /proc.</summary>
+internal static class ProcessFigures
+{
+    private const string StatusFile = "/proc/self/status";
+    private const string HandleFolder = "/proc/self/fd";
+
+    /// <summary>Resident bytes that belong to no file: mapped weights are not among them.</summary>
+    public static long PrivateBytes() => File.Exists(StatusFile) ? ReadKiB("RssAnon:") << 10 : 0;
+
+    public static int Handles() => Directory.Exists(HandleFolder) ? Directory.EnumerateFileSystemEntries(HandleFolder).Count() : 0;
+
+    private static long ReadKiB(string name)
+    {
+        foreach (var line in File.ReadLines(StatusFile))
+            if (line.StartsWith(name, StringComparison.Ordinal))
+                return long.Parse(line.AsSpan(name.Length).TrimEnd("kB").Trim(), CultureInfo.InvariantCulture);
+        return 0;
+    }
+}
