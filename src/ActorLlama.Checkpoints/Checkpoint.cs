@@ -5,8 +5,7 @@ using ActorLlama.Model;
 namespace ActorLlama.Checkpoints;
 
 /// <summary>
-/// An opened checkpoint: what its files say and its weights where they lie, memory-mapped; those that no file holds in one piece are merged
-/// in memory when they are asked for. Reading is safe from any thread until
+/// An opened checkpoint: what its files say and its weights where they lie, memory-mapped. Reading is safe from any thread until
 /// <see cref="Dispose"/>, which unmaps; whoever still uses a <see cref="StoredTensor"/> of it then touches memory that is gone.
 /// Made by <see cref="CheckpointDirectory.Open"/>.
 /// </summary>
@@ -29,6 +28,9 @@ public sealed class Checkpoint : ITensorSource
 
     /// <summary>The layout it is in, one of <see cref="LayoutNames"/>.</summary>
     public string Layout => _layout.Name;
+
+    /// <summary>True when it stores matrices in the panels of the CPU kernels, which then read them where they lie.</summary>
+    public bool HasPanels => Tensors.Any(tensor => tensor.Panels is not null);
 
     /// <summary>True when it carries a vision tower, served under the canonical names <c>vision.…</c> (spec 3.3).</summary>
     public bool HasVision => Tensors.Any(tensor => tensor.Name.StartsWith(VisionTable.Prefix, StringComparison.Ordinal));
@@ -63,20 +65,7 @@ public sealed class Checkpoint : ITensorSource
 
     /// <inheritdoc/>
     /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
-    public StoredTensor Get(string canonicalName) => Find(canonicalName).Whole();
-
-    /// <inheritdoc/>
-    /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
-    public StoredTensor Get(string canonicalName, int first, int count) => Find(canonicalName).Entries(first, count);
-
-    public void Dispose()
-    {
-        _isDisposed = true;
-        foreach (var tensor in _tensors.Values) tensor.Dispose();
-        _layout.Dispose();
-    }
-
-    private ServedTensor Find(string canonicalName)
+    public StoredTensor Get(string canonicalName)
     {
         if (_isDisposed)
             throw new ObjectDisposedException(
@@ -84,5 +73,12 @@ public sealed class Checkpoint : ITensorSource
         return _tensors.TryGetValue(canonicalName, out var tensor)
             ? tensor
             : throw new KeyNotFoundException($"Checkpoint: \"{Path}\" has no parameter \"{canonicalName}\".");
+    }
+
+    public void Dispose()
+    {
+        _isDisposed = true;
+        foreach (var tensor in _tensors.Values) tensor.Dispose();
+        _layout.Dispose();
     }
 }

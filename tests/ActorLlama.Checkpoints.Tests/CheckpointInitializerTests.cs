@@ -1,10 +1,11 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using ActorLlama.Model;
 using ActorLlama.TestKit;
 
 namespace ActorLlama.Checkpoints.Tests;
 
-public sealed unsafe class CheckpointInitializerTests : IDisposable
+public sealed class CheckpointInitializerTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -202,11 +203,7 @@ public sealed unsafe class CheckpointInitializerTests : IDisposable
         Assert.Empty(Directory.GetFileSystemEntries(_folder.Path));
     }
 
-    private static ReadOnlySpan<ushort> Bits(Checkpoint checkpoint, string name)
-    {
-        var tensor = checkpoint.Get(name);
-        return new((void*)tensor.Address, checked((int)tensor.Elements));
-    }
+    private static ReadOnlySpan<ushort> Bits(Checkpoint checkpoint, string name) => MemoryMarshal.Cast<byte, ushort>(StoredBytes.Of(checkpoint.Get(name)));
 
     private static float[] Floats(Checkpoint checkpoint, string name) =>
         Array.ConvertAll(Bits(checkpoint, name).ToArray(), bits => BitConverter.UInt32BitsToSingle((uint)bits << 16));

@@ -23,7 +23,7 @@ public sealed class ConversionFaultTests : IDisposable
     [InlineData("config.json", "<html>", "web page (HTML)")]
     [InlineData("config.json", "{", "not JSON")]
     [InlineData("generation_config.json", "[]", "generation_config.json")]
-    [InlineData("checkpoint.json", """{"format_version": 2}""", "format version \"2\"")]
+    [InlineData("checkpoint.json", """{"format_version": 3}""", "format version \"3\"")]
     [InlineData("checkpoint.json", """{"layout": "meta"}""", "says that the layout is \"meta\", but the weights are in layout \"hf\"")]
     [InlineData("consolidated.00.pth", "", "it holds one checkpoint")]
     public void A_broken_source_leaves_no_target(string file, string text, string what)

@@ -6,7 +6,7 @@ using FsCheck.Xunit;
 
 namespace ActorLlama.Checkpoints.Tests;
 
-public sealed unsafe class ConversionTests : IDisposable
+public sealed class ConversionTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -218,7 +218,7 @@ public sealed unsafe class ConversionTests : IDisposable
         {
             AssertEqual(left.View, right.View);
             var served = b.Get(right.Name);
-            Assert.True(new ReadOnlySpan<byte>((void*)served.Address, (int)served.Bytes).SequenceEqual(Bytes(left.View)), right.Name);
+            Assert.True(StoredBytes.Of(served).AsSpan().SequenceEqual(Bytes(left.View)), right.Name);
         }
     }
 

@@ -75,6 +75,6 @@ internal static class Undisturbed
     {
         var checkpoint = CheckpointDirectory.Open(TestCluster.SampleModel);
         var backend = new CpuBackend(0, 1, ActivationType.Float32, checkpoint.Config);
-        return (checkpoint, backend, LlamaDecoder.Load(backend, checkpoint.Config, checkpoint, allowNaN: false));
+        return (checkpoint, backend, LlamaDecoder.Load(backend, checkpoint.Config, checkpoint));
     }
 }

@@ -128,11 +128,12 @@ internal static class FullMaskOracle
     private static unsafe Tensor W(ITensorSource weights, string name)
     {
         var stored = weights.Get(name);
+        using var memory = stored.Hold();
         var values = new double[stored.Elements];
         for (var i = 0; i < values.Length; i++)
             values[i] = stored.Type == ElementType.Float32
-                ? ((float*)stored.Address)[i]
-                : BitConverter.UInt32BitsToSingle((uint)((ushort*)stored.Address)[i] << 16);
+                ? ((float*)memory[0])[i]
+                : BitConverter.UInt32BitsToSingle((uint)((ushort*)memory[0])[i] << 16);
         return tensor(values, [.. stored.Shape]);
     }
 }

@@ -5,7 +5,7 @@ namespace ActorLlama.Model.Tests;
 /// <summary>Random weights of any config in memory: norms near 1, matrices scaled to keep activations near 1, bfloat16 or float32.</summary>
 internal sealed unsafe class RandomWeights : ITensorSource
 {
-    private readonly Dictionary<string, StoredTensor> _tensors = [];
+    private readonly Dictionary<string, MemoryTensor> _tensors = [];
 
     /// <param name="config">The model.</param>
     /// <param name="seed">Equal seeds give equal weights.</param>
@@ -16,7 +16,7 @@ internal sealed unsafe class RandomWeights : ITensorSource
         var random = new Random(seed);
         foreach (var parameter in ParameterTable.Of(config).Parameters)
         {
-            var stored = new StoredTensor(
+            var stored = new MemoryTensor(
                 parameter.Name, type, parameter.Shape,
                 (nint)NativeMemory.AlignedAlloc((nuint)(parameter.Elements * (type == ElementType.Float32 ? 4 : 2)), 64));
             _tensors.Add(parameter.Name, stored);
@@ -43,7 +43,7 @@ internal sealed unsafe class RandomWeights : ITensorSource
         _tensors.Clear();
     }
 
-    private static void Set(StoredTensor tensor, long index, float value)
+    private static void Set(MemoryTensor tensor, long index, float value)
     {
         if (tensor.Type == ElementType.Float32) ((float*)tensor.Address)[index] = value;
         // Cut, not rounded: any bfloat16 will do, and NaN stays NaN.

@@ -33,6 +33,10 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
         [Description("bfloat16 or float32. Default: as it is.")]
         public string? Dtype { get; init; }
 
+        [CommandOption("--pack <KERNELS>")]
+        [Description("cpu: matrices as the CPU kernels read them, so that nothing is copied when they are loaded. For --layout unscanned.")]
+        public string? Pack { get; init; }
+
         [CommandOption("--shard-size <SIZE>")]
         [Description("Largest safetensors file, as in 500MB or 2GiB. Default: 5GiB.")]
         public string? ShardSize { get; init; }
@@ -52,6 +56,8 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
         public override ValidationResult Validate() =>
             !LayoutNames.All.Contains(Layout) ? ValidationResult.Error($"--layout is \"{Layout}\"; it is one of {string.Join(", ", LayoutNames.All)}.")
             : MetaParts is not null && Layout != LayoutNames.Meta ? ValidationResult.Error("--mp is for --layout meta.")
+            : Pack is not (null or "cpu") ? ValidationResult.Error($"--pack is \"{Pack}\"; it is cpu.")
+            : Pack is not null && Layout != LayoutNames.Unscanned ? ValidationResult.Error("--pack is for --layout unscanned.")
             : Dtype is not (null or "bfloat16" or "float32") ? ValidationResult.Error($"--dtype is \"{Dtype}\"; it is bfloat16 or float32.")
             : ShardSize is not null && ByteText.Parse(ShardSize) is null ? ValidationResult.Error($"--shard-size is \"{ShardSize}\"; write it as in 500MB or 2GiB.")
             : ValidationResult.Success();
@@ -84,6 +90,7 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
     {
         Layout = settings.Layout,
         MetaParts = settings.MetaParts ?? 1,
+        Panels = settings.Pack is not null,
         Type = settings.Dtype switch { "bfloat16" => ElementType.BFloat16, "float32" => ElementType.Float32, _ => null },
         ShardBytes = settings.ShardSize is { } size ? ByteText.Parse(size)!.Value : ConversionOptions.DefaultShardBytes,
         Shape = settings.ModelSize is { } name ? (name, File.ReadAllText(ShapeFile(name))) : null,

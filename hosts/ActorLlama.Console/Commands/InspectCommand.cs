@@ -51,6 +51,7 @@ internal sealed class InspectCommand : Command<InspectCommand.Settings>
     {
         path = checkpoint.Path,
         layout = checkpoint.Layout,
+        panels = checkpoint.HasPanels,
         digest = checkpoint.Digest,
         sizes_agree = CheckpointChecksum.SizesAgree(checkpoint.Path),
         has_vision = checkpoint.HasVision,
@@ -110,7 +111,7 @@ internal sealed class InspectCommand : Command<InspectCommand.Settings>
     {
         if (inspection.Checkpoint is not { } checkpoint) return;
         var (config, output) = (checkpoint.Config, Console.Out);
-        output.WriteLine($"{checkpoint.Path}: layout {checkpoint.Layout}, digest {checkpoint.Digest}");
+        output.WriteLine($"{checkpoint.Path}: layout {checkpoint.Layout}{(checkpoint.HasPanels ? ", matrices in panels of the CPU kernels" : "")}, digest {checkpoint.Digest}");
         output.WriteLine(CheckpointChecksum.SizesAgree(checkpoint.Path) switch
         {
             null => "checksums: none recorded",

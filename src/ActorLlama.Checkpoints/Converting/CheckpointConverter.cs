@@ -53,7 +53,7 @@ public static class CheckpointConverter
             var names = folder.Files.Where(name => name != Manifest.FileName).ToList();
             var tally = new WriteTally(names.Sum(name => LengthOf(folder, name)), options.Hashing);
             var hashes = FileHashes.Of(folder.Path, names, options.Threads ?? Environment.ProcessorCount, tally.Add, cancellation);
-            DurableFile.WriteText(Path.Combine(folder.Path, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, hashes).ToJson());
+            DurableFile.WriteText(Path.Combine(folder.Path, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, hashes) { Panels = options.Panels ? Manifest.OwnPanels : null }.ToJson());
             folder.BecomeTarget(target);
         }
         catch (Exception fault) when (fault is not OperationCanceledException)
@@ -70,7 +70,7 @@ public static class CheckpointConverter
 
     /// <summary>Equal for conversions that write equal files.</summary>
     private static string DescriptionOf(ConversionPlan plan, ConversionOptions options) =>
-        JsonSerializer.Serialize(new { plan.Digest, plan.ToLayout, options.Type, options.ShardBytes, options.MetaParts });
+        JsonSerializer.Serialize(new { plan.Digest, plan.ToLayout, options.Type, options.ShardBytes, options.MetaParts, options.Panels });
 
     private static TargetWeights Weights(Checkpoint source, ConversionOptions options)
     {
@@ -78,6 +78,8 @@ public static class CheckpointConverter
             throw new InvalidDataException($"Convert: layout {Quote(options.Layout)} is unknown; it is one of {string.Join(", ", LayoutNames.All.Select(Quote))}.");
         if (options.MetaParts < 1) throw new InvalidDataException($"Convert: --mp is {options.MetaParts}; it is at least 1.");
         if (options.ShardBytes < 1) throw new InvalidDataException($"Convert: --shard-size is {options.ShardBytes}; it is at least 1.");
+        if (options.Panels && options.Layout != LayoutNames.Unscanned)
+            throw new InvalidDataException($"Convert: --pack is for layout {Quote(LayoutNames.Unscanned)}, not {Quote(options.Layout)}. Leave one of them out.");
         if (options.Shape is { } shape) ShapeAssertion.Require(shape.Name, LlamaConfigReader.Read(shape.ConfigJson, shape.Name).Config, source);
         return new TargetWeights(source, IsMultimodal(source), options);
     }

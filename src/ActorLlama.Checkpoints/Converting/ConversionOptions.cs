@@ -13,6 +13,9 @@ public sealed record ConversionOptions
     /// <summary>Element type to write; null keeps each tensor's own. Widening is exact, narrowing rounds to nearest, ties to even.</summary>
     public ElementType? Type { get; init; }
 
+    /// <summary>True: matrices in the panels that the CPU kernels of this program read, so that they stay mapped. Layout unscanned only.</summary>
+    public bool Panels { get; init; }
+
     /// <summary>Largest safetensors file; a single tensor may exceed it.</summary>
     public long ShardBytes { get; init; } = DefaultShardBytes;
 

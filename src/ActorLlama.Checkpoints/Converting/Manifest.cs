@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ActorLlama.Kernels;
 using static ActorLlama.Checkpoints.Quoting;
 
 namespace ActorLlama.Checkpoints;
@@ -16,30 +18,31 @@ internal sealed record Manifest(string Layout, long Step, string Source, IReadOn
 {
     public const string FileName = "checkpoint.json";
 
-    /// <summary>Raised when a reader of the version before could not read what is written.</summary>
-    public const int FormatVersion = 1;
+    /// <summary>Raised when a reader of the version before could not read what is written: 2 has panels.</summary>
+    public const int FormatVersion = 2;
 
-    public string ToJson() => new JsonObject
+    /// <summary>How <see cref="Panels"/> names those that this program writes and reads.</summary>
+    public static string OwnPanels { get; } = string.Create(CultureInfo.InvariantCulture, $"cpu {WeightPanels.FormatVersion}");
+
+    /// <summary>Kernels and version of the panels that matrices lie in; null when none does.</summary>
+    public string? Panels { get; init; }
+
+    public string ToJson()
     {
-        ["format_version"] = FormatVersion,
-        ["layout"] = Layout,
-        ["step"] = Step,
-        ["source"] = Source,
-        ["files"] = new JsonObject(Files.OrderBy(file => file.Key, StringComparer.Ordinal).Select(file => KeyValuePair.Create(
-            file.Key, (JsonNode?)new JsonObject { ["bytes"] = file.Value.Bytes, ["sha256"] = file.Value.Sha256 }))),
-    }.ToJsonString(JsonText.Indented);
+        var json = new JsonObject { ["format_version"] = Panels is null ? 1 : FormatVersion, ["layout"] = Layout };
+        if (Panels is not null) json["panels"] = Panels;
+        json["step"] = Step;
+        json["source"] = Source;
+        json["files"] = new JsonObject(Files.OrderBy(file => file.Key, StringComparer.Ordinal).Select(file => KeyValuePair.Create(
+            file.Key, (JsonNode?)new JsonObject { ["bytes"] = file.Value.Bytes, ["sha256"] = file.Value.Sha256 })));
+        return json.ToJsonString(JsonText.Indented);
+    }
 
     /// <summary>The layout that a folder's manifest records; null without manifest or when it records none that this version knows.</summary>
-    public static string? LayoutOf(string directory)
-    {
-        var path = Path.Combine(directory, FileName);
-        if (!File.Exists(path)) return null;
-        using var document = JsonFile.ReadObject(path);
-        RequireVersion(document.RootElement, path);
-        return document.RootElement.TryGetProperty("layout", out var layout) && layout.ValueKind == JsonValueKind.String && LayoutNames.All.Contains(layout.GetString()!)
-            ? layout.GetString()
-            : null;
-    }
+    public static string? LayoutOf(string directory) => TextOf(directory, "layout") is { } layout && LayoutNames.All.Contains(layout) ? layout : null;
+
+    /// <summary>The panels that a folder's manifest records; null without manifest or when it records none.</summary>
+    public static string? PanelsOf(string directory) => TextOf(directory, "panels");
 
     /// <summary>Reads a folder's manifest; null when there is none or it lists no files.</summary>
     public static Manifest? Read(string directory)
@@ -63,6 +66,15 @@ internal sealed record Manifest(string Layout, long Step, string Source, IReadOn
                 : throw Fault(path, file.Name, "an object of \"bytes\" and \"sha256\"");
         }
         return new Manifest(Text(root, "layout"), root.TryGetProperty("step", out var step) && step.TryGetInt64(out var value) ? value : 0, Text(root, "source"), files);
+    }
+
+    private static string? TextOf(string directory, string key)
+    {
+        var path = Path.Combine(directory, FileName);
+        if (!File.Exists(path)) return null;
+        using var document = JsonFile.ReadObject(path);
+        RequireVersion(document.RootElement, path);
+        return document.RootElement.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
     private static string Text(JsonElement root, string key) =>

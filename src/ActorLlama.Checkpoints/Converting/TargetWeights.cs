@@ -21,17 +21,20 @@ internal sealed class TargetWeights
             return;
         }
         var names = new HuggingFaceNames(isMultimodal);
+        var parameters = ParameterTable.Of(source.Config);
         _tensors =
         [
-            .. (options.Layout switch
+            .. options.Layout switch
             {
-                LayoutNames.HuggingFace => source.Tensors.Select(tensor => (names.KeyOf(tensor.Name), tensor.View)),
-                LayoutNames.Scanned => Stacked(source),
-                _ => source.Tensors.Select(tensor => (tensor.Name, tensor.View)),
-            }).Select(ToWrite),
+                LayoutNames.HuggingFace => source.Tensors.Select(tensor => ToWrite(names.KeyOf(tensor.Name), tensor.View)),
+                LayoutNames.Scanned => Stacked(source).Select(stack => ToWrite(stack.Key, stack.View)),
+                _ => source.Tensors.Select(tensor => IsPacked(tensor.Name) ? PanelStorage.ToWrite(tensor.Name, tensor.View, TypeOf(tensor.View)) : ToWrite(tensor.Name, tensor.View)),
+            },
         ];
         Files = [.. ShardPlan.Of(_tensors, options.ShardBytes).Select(
             shard => new ConversionPlan.WeightFile(shard.FileName, shard.Tensors.Length, shard.Tensors.Sum(tensor => tensor.Bytes)))];
+
+        bool IsPacked(string name) => options.Panels && parameters.Find(name) is { } parameter && PanelStorage.Holds(parameter);
     }
 
     /// <summary>The files of weights.</summary>
@@ -80,14 +83,16 @@ internal sealed class TargetWeights
             && found.Type == (_options.Type ?? tensor.View.Type) && found.Shape.SequenceEqual(tensor.View.Shape));
     }
 
-    private TensorToWrite ToWrite((string Key, TensorView View) tensor)
+    private TensorToWrite ToWrite(string key, TensorView view)
     {
-        var type = _options.Type ?? tensor.View.Type;
-        var reader = new ViewReader(tensor.View);
+        var type = TypeOf(view);
+        var reader = new ViewReader(view);
         return new TensorToWrite(
-            tensor.Key, type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16, tensor.View.Shape,
+            key, type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16, view.Shape,
             (offset, bytes) => reader.ReadAs(type, offset, bytes));
     }
 
-    private long BytesOf(TensorView view) => view.Elements * TensorView.BytesOf(_options.Type ?? view.Type);
+    private ElementType TypeOf(TensorView view) => _options.Type ?? view.Type;
+
+    private long BytesOf(TensorView view) => view.Elements * TensorView.BytesOf(TypeOf(view));
 }

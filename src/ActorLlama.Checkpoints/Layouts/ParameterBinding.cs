@@ -49,7 +49,7 @@ internal static class ParameterBinding
     private static BoundTensor Bind(Parameter parameter, TensorView view, TensorLayout layout)
     {
         if (view.Shape.AsSpan().SequenceEqual(parameter.Shape.AsSpan()))
-            return new BoundTensor(parameter.Name, view, parameter.Group == ParameterGroup.Experts);
+            return new BoundTensor(parameter.Name, view, parameter.Group == ParameterGroup.Experts, layout.PanelsOf(parameter.Name));
         throw new InvalidDataException(
             $"Checkpoint: tensor {Quote(view.Name)} in {Quote(layout.PathOf(view.Name))} has shape {Quote(view.Shape)}, "
             + $"by the config it is {Quote(parameter.Shape)}. {OneVersion}");

@@ -20,6 +20,9 @@ internal abstract class TensorLayout : IDisposable
     /// <summary>The canonical tensor, or null when the files lack a part of it. Notes the keys it takes as <see cref="Used"/>.</summary>
     public abstract TensorView? Find(string canonicalName);
 
+    /// <summary>Where a canonical tensor that was found lies in panels; null where it does not.</summary>
+    public virtual PanelPlace? PanelsOf(string canonicalName) => null;
+
     /// <summary>The path of the file that holds a key.</summary>
     public abstract string PathOf(string key);
 

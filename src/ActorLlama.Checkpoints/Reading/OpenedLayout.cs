@@ -65,12 +65,31 @@ internal sealed record OpenedLayout(string ConfigJson, ConfigReading Reading, Te
         var json = JsonFile.ReadText(file);
         var reading = LlamaConfigReader.Read(json, file);
         var shards = ShardSet.Open(path);
+        try
+        {
+            RequirePanelsOfThisProgram(path, shards);
+        }
+        catch
+        {
+            shards.Dispose();
+            throw;
+        }
         return new OpenedLayout(json, reading, shards.Keys switch
         {
             var keys when keys.Any(key => key.StartsWith(ScannedKey, StringComparison.Ordinal)) => new ScannedLayout(shards, new ScanBlocks(reading.Config)),
-            var keys when keys.Any(key => key.StartsWith("text.", StringComparison.Ordinal)) => new UnscannedLayout(shards),
+            var keys when keys.Any(key => key.StartsWith("text.", StringComparison.Ordinal)) => new UnscannedLayout(shards, reading.Config),
             _ => new HuggingFaceLayout(shards, reading.IsMultimodal),
         });
+    }
+
+    private static void RequirePanelsOfThisProgram(string path, ShardSet shards)
+    {
+        if (shards.Keys.FirstOrDefault(key => key.EndsWith(PanelStorage.Suffix, StringComparison.Ordinal)) is not { } packed) return;
+        var found = Manifest.PanelsOf(path);
+        if (found == Manifest.OwnPanels) return;
+        throw new InvalidDataException(
+            $"Checkpoint: tensor {Quote(packed)} in {Quote(path)} lies in panels of kernels {Quote(found ?? "unknown")}, by {Quote(Manifest.FileName)}; this program reads "
+            + $"{Quote(Manifest.OwnPanels)}. Convert the checkpoint's source again with this program.");
     }
 
     private static void RequireAsRecorded(string path, TensorLayout tensors)

@@ -7,7 +7,7 @@ namespace ActorLlama.Checkpoints;
 /// </summary>
 internal sealed unsafe partial class ReservedMemory : IDisposable
 {
-    private const int ReadAndWrite = 3, PrivateAnonymousUncounted = 0x4022;
+    private const int ReadAndWrite = 3, PrivateAnonymousUncounted = 0x4022, DontNeed = 4;
 
     private readonly nuint _bytes;
 
@@ -20,6 +20,15 @@ internal sealed unsafe partial class ReservedMemory : IDisposable
 
     public nint Address { get; private set; }
 
+    /// <summary>Gives the room of a range back; what is read there afterwards is undefined.</summary>
+    public void Forget(long offset, long bytes)
+    {
+        // Whole pages only: those at the ends may hold neighbours.
+        var page = Environment.SystemPageSize;
+        var (first, end) = ((offset + page - 1) / page * page, (offset + bytes) / page * page);
+        if (OperatingSystem.IsLinux() && first < end) _ = Advise((nint)(Address + first), (nuint)(end - first), DontNeed);
+    }
+
     public void Dispose()
     {
         if (Address == 0) return;
@@ -30,6 +39,9 @@ internal sealed unsafe partial class ReservedMemory : IDisposable
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial nint Map(nint address, nuint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(nint address, nuint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "munmap")]
     private static partial int Unmap(nint address, nuint length);

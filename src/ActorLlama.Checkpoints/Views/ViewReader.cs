@@ -33,6 +33,14 @@ internal sealed unsafe class ViewReader
         return checked((nint)(block.File.Address + block.Offset));
     }
 
+    /// <summary>
+    /// Address and row distance (in elements) of a matrix in its mapped file, when each row lies there in one piece at a multiple of its element; null otherwise.
+    /// </summary>
+    public static (nint Address, long Stride)? RowsInPlace(TensorView view) =>
+        view.Blocks is [var block] && block.Elements == view.Elements && block.Offset % view.ElementBytes == 0 && (block.Strides[1] == 1 || block.Shape[1] == 1)
+            ? (checked((nint)(block.File.Address + block.Offset)), block.Strides[0])
+            : null;
+
     /// <summary>Fills <paramref name="bytes"/> with whole elements from byte <paramref name="offset"/> of the row-major tensor on.</summary>
     public void Read(long offset, Span<byte> bytes)
     {

@@ -7,6 +7,8 @@ namespace ActorLlama.Checkpoints;
 /// <summary>One safetensors file to be written: its tensors in order, its header, and where the data begins.</summary>
 internal sealed class ShardPlan
 {
+    private const int LineBytes = 64;
+
     private ShardPlan(string fileName, ImmutableArray<TensorToWrite> tensors)
     {
         FileName = fileName;
@@ -19,7 +21,7 @@ internal sealed class ShardPlan
 
     public ImmutableArray<TensorToWrite> Tensors { get; }
 
-    /// <summary>Length prefix and JSON, padded so that the data begins at a multiple of 8.</summary>
+    /// <summary>Length prefix and JSON, padded so that the data begins at a line of memory.</summary>
     public byte[] Header { get; }
 
     public long FileBytes { get; }
@@ -52,9 +54,12 @@ internal sealed class ShardPlan
     private static string NameOf(int index, int count) =>
         count == 1 ? ShardSet.SingleFile : $"model-{index + 1:d5}-of-{count:d5}.safetensors";
 
-    /// <summary>Wide elements first, so that each tensor begins at a multiple of its element's size.</summary>
+    /// <summary>
+    /// Whole lines of memory first, then wide elements: so each tensor begins at a multiple of a line or else of its element's size, and what is read where it lies
+    /// is read at full speed.
+    /// </summary>
     private static ImmutableArray<TensorToWrite> Aligned(IEnumerable<TensorToWrite> tensors) =>
-        [.. tensors.OrderByDescending(tensor => tensor.ElementBits)];
+        [.. tensors.OrderByDescending(tensor => tensor.Bytes % LineBytes == 0).ThenByDescending(tensor => tensor.ElementBits)];
 
     private static byte[] MakeHeader(ImmutableArray<TensorToWrite> tensors)
     {
@@ -74,7 +79,7 @@ internal sealed class ShardPlan
             }
             json.WriteEndObject();
         }
-        while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' ');
+        while (buffer.Length % LineBytes != 0) buffer.WriteByte((byte)' ');
         var header = buffer.ToArray();
         BinaryPrimitives.WriteInt64LittleEndian(header, header.Length - 8);
         return header;

@@ -10,12 +10,15 @@ public sealed unsafe class PackedMatrix : IDisposable
     private readonly byte* _data;
     private bool _disposed;
 
-    private PackedMatrix(byte* data, long bytes, WeightPanels panels)
+    private PackedMatrix(byte* data, long bytes, bool isBf16, int outputs, int inputs)
     {
         _data = data;
         Bytes = bytes;
-        Panels = panels;
+        Panels = WeightPanels.Packed((nint)data, isBf16, outputs, inputs);
     }
+
+    /// <summary>Fills the panel that begins with output <paramref name="first"/>.</summary>
+    private delegate void PanelFill(int first, nint to, int thread);
 
     public WeightPanels Panels { get; }
 
@@ -26,23 +29,37 @@ public sealed unsafe class PackedMatrix : IDisposable
     /// Packs a matrix whose weight of output n and input k is element n·<paramref name="outputStride"/> + k·<paramref name="inputStride"/>:
     /// (inputs, 1) for an [out,in] matrix, (1, outputs) for an [in,out] one.
     /// </summary>
-    public static PackedMatrix Pack(nint source, bool isBf16, int outputs, int inputs, long outputStride, long inputStride, ThreadTeam team)
-    {
-        var group = isBf16 ? PackedBf16.GroupBytes : Float32.GroupBytes;
-        var panelBytes = (long)inputs * group;
-        var count = (outputs + WeightPanels.Width - 1) / WeightPanels.Width;
-        var bytes = Math.Max(count * panelBytes, 1);
-        var data = (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
-        team.For(count, (panel, _) =>
+    public static PackedMatrix Pack(nint source, bool isBf16, int outputs, int inputs, long outputStride, long inputStride, ThreadTeam team) =>
+        Pack(isBf16, outputs, inputs, team, (first, to, _) =>
         {
-            var first = panel * WeightPanels.Width;
-            var valid = Math.Min(WeightPanels.Width, outputs - first);
-            var to = data + panel * panelBytes;
-            if (isBf16) PackBf16((ushort*)source + first * outputStride, valid, inputs, outputStride, inputStride, (ushort*)to);
-            else PackFloat32((float*)source + first * outputStride, valid, inputs, outputStride, inputStride, (float*)to);
+            var from = source + (nint)(first * outputStride * ElementBytes(isBf16));
+            PackPanel(isBf16, from, Math.Min(WeightPanels.Width, outputs - first), inputs, outputStride, inputStride, to);
         });
-        var format = isBf16 ? PanelFormat.PackedBf16 : PanelFormat.Float32;
-        return new PackedMatrix(data, bytes, new WeightPanels(data, format, outputs, inputs, panelBytes, group));
+
+    /// <summary>Packs an [out,in] matrix that is read a panel at a time, by several threads.</summary>
+    public static PackedMatrix Pack(ReadElements read, bool isBf16, int outputs, int inputs, ThreadTeam team) => Pack(
+        isBf16, outputs, inputs, team,
+        (first, to, thread) => PackPanel(read, isBf16, outputs, inputs, first, 0, inputs, to, new Span<byte>(team.Scratch(thread), ThreadTeam.ScratchBytes)));
+
+    /// <summary>
+    /// Packs inputs [start, start + count) of the panel of an [outputs, inputs] matrix that begins with output <paramref name="first"/>, through scratch memory
+    /// of at least one group.
+    /// </summary>
+    public static void PackPanel(
+        ReadElements read, bool isBf16, int outputs, int inputs, int first, int start, int count, nint to, Span<byte> scratch)
+    {
+        var (element, valid) = (ElementBytes(isBf16), Math.Min(WeightPanels.Width, outputs - first));
+        var most = scratch.Length / (WeightPanels.Width * element);
+        fixed (byte* rows = scratch)
+            for (var k = 0; k < count; k += most)
+            {
+                var width = Math.Min(most, count - k);
+                if (width == inputs) read((long)first * inputs, valid * width, (nint)rows);
+                else
+                    for (var row = 0; row < valid; row++)
+                        read((first + row) * (long)inputs + start + k, width, (nint)(rows + (long)row * width * element));
+                PackPanel(isBf16, (nint)rows, valid, width, width, 1, to + (nint)k * WeightPanels.Width * element);
+            }
     }
 
     public void Dispose()
@@ -51,6 +68,30 @@ public sealed unsafe class PackedMatrix : IDisposable
         _disposed = true;
         NativeMemory.AlignedFree(_data);
     }
+
+    private static PackedMatrix Pack(bool isBf16, int outputs, int inputs, ThreadTeam team, PanelFill fill)
+    {
+        var bytes = Math.Max(WeightPanels.PackedBytes(isBf16, outputs, inputs), 1);
+        var matrix = new PackedMatrix((byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64), bytes, isBf16, outputs, inputs);
+        try
+        {
+            team.For(matrix.Panels.Panels, (panel, thread) => fill(panel * WeightPanels.Width, (nint)(matrix._data + panel * matrix.Panels.PanelStride), thread));
+            return matrix;
+        }
+        catch
+        {
+            matrix.Dispose();
+            throw;
+        }
+    }
+
+    private static void PackPanel(bool isBf16, nint from, int valid, int inputs, long outputStride, long inputStride, nint to)
+    {
+        if (isBf16) PackBf16((ushort*)from, valid, inputs, outputStride, inputStride, (ushort*)to);
+        else PackFloat32((float*)from, valid, inputs, outputStride, inputStride, (float*)to);
+    }
+
+    private static int ElementBytes(bool isBf16) => isBf16 ? sizeof(ushort) : sizeof(float);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackBf16(ushort* from, int valid, int inputs, long outputStride, long inputStride, ushort* to)

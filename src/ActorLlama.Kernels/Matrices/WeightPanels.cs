@@ -13,6 +13,9 @@ public enum PanelFormat : byte
     Float32 = 2,
 }
 
+/// <summary>Copies <paramref name="count"/> elements of a row-major matrix from element <paramref name="first"/> on to memory.</summary>
+public delegate void ReadElements(long first, int count, nint to);
+
 /// <summary>
 /// Weights of a product y = x·W in groups of 32 outputs: the group of panel p and input k lies at Data + p·PanelStride + k·Stride bytes.
 /// A packed matrix and an [in,out] matrix read in place differ in their strides only. Memory is the owner's.
@@ -20,6 +23,9 @@ public enum PanelFormat : byte
 public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int outputs, int inputs, long panelStride, long stride)
 {
     public const int Width = 32;
+
+    /// <summary>Raised whenever packed panels (<see cref="Packed"/>) lie otherwise than before: files hold them.</summary>
+    public const int FormatVersion = 1;
 
     public byte* Data { get; } = data;
     public PanelFormat Format { get; } = format;
@@ -29,6 +35,23 @@ public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int o
     public long Stride { get; } = stride;
 
     public int Panels => (Outputs + Width - 1) / Width;
+
+    /// <summary>Bytes of an [outputs, inputs] matrix in packed panels.</summary>
+    public static long PackedBytes(bool isBf16, int outputs, int inputs) =>
+        (long)((outputs + Width - 1) / Width) * inputs * GroupBytes(isBf16);
+
+    /// <summary>An [outputs, inputs] matrix that lies in packed panels (<see cref="PackedMatrix"/>), outputs beyond the last zero.</summary>
+    public static WeightPanels Packed(nint data, bool isBf16, int outputs, int inputs) => new(
+        (byte*)data, isBf16 ? PanelFormat.PackedBf16 : PanelFormat.Float32, outputs, inputs, (long)inputs * GroupBytes(isBf16), GroupBytes(isBf16));
+
+    /// <summary>Output and input of an element of packed panels, counted from the first panel's beginning.</summary>
+    public (int Output, int Input) PlaceOf(long element)
+    {
+        var (panel, within) = Math.DivRem(element, (long)Inputs * Width);
+        var lane = (int)(within % Width);
+        var output = Format == PanelFormat.PackedBf16 ? lane / 2 + lane % 2 * (Width / 2) : lane;
+        return ((int)panel * Width + output, (int)(within / Width));
+    }
 
     /// <summary>
     /// Columns [first, first + outputs) of an [inputs, columns] matrix where it lies. <paramref name="outputs"/> must be a multiple of
@@ -40,4 +63,6 @@ public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int o
         var element = isBf16 ? 2 : 4;
         return new WeightPanels((byte*)matrix + first * element, isBf16 ? PanelFormat.PlainBf16 : PanelFormat.Float32, outputs, inputs, Width * element, columns * element);
     }
+
+    private static int GroupBytes(bool isBf16) => isBf16 ? PackedBf16.GroupBytes : Float32.GroupBytes;
 }

@@ -8,14 +8,22 @@ public static unsafe class NaNSearch
 {
     private const long UnitElements = 1 << 20;
 
-    /// <summary>Index of the first NaN among <paramref name="count"/> elements, or -1. Reads them all, split over the team.</summary>
-    public static long First(nint elements, bool isBf16, long count, ThreadTeam team)
+    /// <summary>Index of the first NaN among <paramref name="count"/> elements, or -1.</summary>
+    public static long First(nint elements, bool isBf16, long count) => FirstIn(elements, isBf16, 0, count);
+
+    /// <summary>
+    /// As <see cref="First(nint, bool, long)"/>, split over the team. <paramref name="searched"/> is told by its threads how many elements more were read; what
+    /// it throws ends the search.
+    /// </summary>
+    public static long First(nint elements, bool isBf16, long count, ThreadTeam team, Action<long>? searched = null)
     {
         var first = long.MaxValue;
         team.For(checked((int)((count + UnitElements - 1) / UnitElements)), (unit, _) =>
         {
             var start = unit * UnitElements;
-            var found = FirstIn(elements, isBf16, start, Math.Min(count, start + UnitElements));
+            var end = Math.Min(count, start + UnitElements);
+            var found = FirstIn(elements, isBf16, start, end);
+            searched?.Invoke(end - start);
             if (found < 0) return;
             for (var seen = Volatile.Read(ref first); found < seen; seen = Volatile.Read(ref first))
                 if (Interlocked.CompareExchange(ref first, found, seen) == seen) break;

@@ -2,7 +2,8 @@ namespace ActorLlama.Model;
 
 /// <summary>
 /// The primitives that Llama 4 is written over, on one device. Two implementations: <c>CpuBackend</c> (own kernels, same bits whatever
-/// the batch) and <c>TorchBackend</c> (libtorch: GPUs, autograd, the oracle). All calls come from the device's one thread. Every
+/// the batch) and <c>TorchBackend</c> (libtorch: GPUs, autograd, the oracle). Weights are loaded by one thread at a time,
+/// which may be another than the device's one thread, from which all other calls come. Every
 /// returned activation belongs to the caller; arguments are only read. Values between primitives are of type <see cref="Activations"/>.
 /// </summary>
 public interface IBackend : IDisposable
@@ -17,19 +18,19 @@ public interface IBackend : IDisposable
     /// </summary>
     string NumericFingerprint { get; }
 
-    // Weights. Each checks shape against use when first used, and NaN while loading unless allowNaN.
+    // Weights. Each checks shape against use when first used, and NaN while loading unless it is allowed.
 
     /// <summary>[n] gains of a norm.</summary>
-    Weight LoadVector(StoredTensor tensor, bool allowNaN);
+    Weight LoadVector(StoredTensor tensor, WeightLoading loading);
 
     /// <summary>[V,D], one row a token.</summary>
-    Weight LoadEmbedding(StoredTensor tensor, bool allowNaN);
+    Weight LoadEmbedding(StoredTensor tensor, WeightLoading loading);
 
     /// <summary>[out,in]: y = x·Wᵀ.</summary>
-    Weight LoadLinear(StoredTensor tensor, bool allowNaN);
+    Weight LoadLinear(StoredTensor tensor, WeightLoading loading);
 
     /// <summary>Experts [first, first + count) of gate_up [E,D,2F] (gate columns, then up) and down [E,F,D]. Touches no other expert's bytes.</summary>
-    Weight LoadExperts(StoredTensor gateUp, StoredTensor down, int first, int count, bool allowNaN);
+    Weight LoadExperts(StoredTensor gateUp, StoredTensor down, int first, int count, WeightLoading loading);
 
     // In and out.
 

@@ -9,5 +9,8 @@ public abstract class Weight : IDisposable
     /// <summary>Bytes of device memory this weight holds, mapped pages it reads in place included.</summary>
     public abstract long Bytes { get; }
 
+    /// <summary>Those of them that are copies: memory that the file's pages cannot stand in for.</summary>
+    public abstract long CopiedBytes { get; }
+
     public abstract void Dispose();
 }

@@ -1,33 +1,65 @@
-using System.Collections.Immutable;
 using ActorLlama.Kernels;
 
 namespace ActorLlama.Model;
 
 public sealed unsafe partial class CpuBackend
 {
-    public Weight LoadVector(StoredTensor tensor, bool allowNaN)
+    private const int RowsOfUnit = 64;
+
+    // Not the team that computes: a device loads while it serves.
+    private ThreadTeam? _loaders;
+
+    private ThreadTeam Loaders => _loaders ??= new ThreadTeam(_team.Threads);
+
+    public Weight LoadVector(StoredTensor tensor, WeightLoading loading)
     {
         RequireShape(tensor, 1);
-        RequireNumbers(tensor, 0, tensor.Elements, allowNaN);
-        return new CpuVector(tensor);
+        var stored = new byte[checked((int)tensor.Bytes)];
+        tensor.Read(0, stored);
+        fixed (byte* elements = stored) RequireNumbers(tensor, (nint)elements, 0, tensor.Elements, loading);
+        return new CpuVector(stored, IsBf16(tensor));
     }
 
-    public Weight LoadEmbedding(StoredTensor tensor, bool allowNaN)
+    public Weight LoadEmbedding(StoredTensor tensor, WeightLoading loading)
     {
         RequireShape(tensor, 2);
-        RequireNumbers(tensor, 0, tensor.Elements, allowNaN);
-        return new CpuEmbedding(tensor);
+        var memory = tensor.Hold();
+        try
+        {
+            RequireNumbers(tensor, memory[0], 0, tensor.Elements, loading);
+            return new CpuEmbedding(tensor, memory);
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
     }
 
-    public Weight LoadLinear(StoredTensor tensor, bool allowNaN)
+    public Weight LoadLinear(StoredTensor tensor, WeightLoading loading)
     {
         RequireShape(tensor, 2);
-        RequireNumbers(tensor, 0, tensor.Elements, allowNaN);
         int outputs = checked((int)tensor.Shape[0]), inputs = checked((int)tensor.Shape[1]);
-        return new CpuLinear(PackedMatrix.Pack(tensor.Address, IsBf16(tensor), outputs, inputs, inputs, 1, _team));
+        if (tensor.Panels is { } address)
+        {
+            var panels = WeightPanels.Packed(address, IsBf16(tensor), outputs, inputs);
+            RequireNumbers(tensor, panels, loading);
+            return new CpuLinear(panels, WeightPanels.PackedBytes(IsBf16(tensor), outputs, inputs), packed: null);
+        }
+        var packed = PackedMatrix.Pack(Read, IsBf16(tensor), outputs, inputs, Loaders);
+        return new CpuLinear(packed.Panels, packed.Bytes, packed);
+
+        void Read(long first, int count, nint to)
+        {
+            tensor.Read(first * tensor.ElementBytes, new Span<byte>((void*)to, count * tensor.ElementBytes));
+            loading.Pass((long)count * tensor.ElementBytes);
+            if (loading.AllowNaN) return;
+            var at = NaNSearch.First(to, IsBf16(tensor), count);
+            if (at >= 0) throw NaN(tensor, first + at);
+        }
     }
 
-    public Weight LoadExperts(StoredTensor gateUp, StoredTensor down, int first, int count, bool allowNaN)
+    public Weight LoadExperts(StoredTensor gateUp, StoredTensor down, int first, int count, WeightLoading loading)
     {
         RequireShape(gateUp, 3);
         RequireShape(down, 3);
@@ -38,35 +70,89 @@ public sealed unsafe partial class CpuBackend
         if (first < 0 || count < 0 || first + (long)count > gateUp.Shape[0])
             throw new ArgumentOutOfRangeException(nameof(first), $"Experts: {first} to {first + count - 1} were asked for, but \"{gateUp.Name}\" has {gateUp.Shape[0]}.");
 
-        RequireNumbers(gateUp, first * (gateUp.Elements / gateUp.Shape[0]), count * (gateUp.Elements / gateUp.Shape[0]), allowNaN);
-        RequireNumbers(down, first * (down.Elements / down.Shape[0]), count * (down.Elements / down.Shape[0]), allowNaN);
-        var packed = ImmutableArray.CreateBuilder<PackedMatrix>();
-        var experts = ImmutableArray.CreateBuilder<CpuExperts.Matrices>(count);
-        for (var e = first; e < first + count; e++)
+        var memory = new List<IDisposable>();
+        var (copied, inPlace) = (0L, 0L);
+        try
         {
-            var (g, d) = (gateUp.At(e), down.At(e));
-            experts.Add(new CpuExperts.Matrices(Columns(g, 0, hidden, packed), Columns(g, hidden, hidden, packed), Columns(d, 0, width, packed)));
+            WeightPanels[] gates = Load(gateUp, 0, hidden), ups = Load(gateUp, hidden, hidden), downs = Load(down, 0, width);
+            var experts = Enumerable.Range(0, count).Select(e => new CpuExperts.Matrices(gates[e], ups[e], downs[e]));
+            return new CpuExperts(first, [.. experts], [.. memory], copied + inPlace, copied);
         }
-        var inPlace = packed.Count == 0 ? (gateUp.Bytes + down.Bytes) / Math.Max(1, gateUp.Shape[0]) * count : 0;
-        return new CpuExperts(first, experts.MoveToImmutable(), packed.ToImmutable(), inPlace + packed.Sum(m => m.Bytes));
+        catch
+        {
+            foreach (var piece in memory) piece.Dispose();
+            throw;
+        }
+
+        // Columns of each expert's [in,out] matrix: where they lie, or packed if they do not fill whole panels.
+        WeightPanels[] Load(StoredTensor tensor, int column, int outputs)
+        {
+            var inputs = checked((int)tensor.Shape[1]);
+            var held = tensor.Hold(first, count, column, outputs);
+            memory.Add(held);
+            for (var e = first; e < first + count; e++) RequireNumbers(tensor, held, e, column, outputs, loading);
+            if (outputs % WeightPanels.Width == 0)
+            {
+                copied += held.CopiedBytes;
+                inPlace += (long)count * inputs * outputs * tensor.ElementBytes - held.CopiedBytes;
+                return [.. Enumerable.Range(first, count).Select(e => WeightPanels.InPlace(held[e], IsBf16(tensor), inputs, held.RowStride, 0, outputs))];
+            }
+            PackedMatrix[] packed = [.. Enumerable.Range(first, count).Select(e => Packed(PackedMatrix.Pack(held[e], IsBf16(tensor), outputs, inputs, 1, held.RowStride, Loaders)))];
+            memory.Remove(held);
+            held.Dispose();
+            return [.. packed.Select(matrix => matrix.Panels)];
+        }
+
+        PackedMatrix Packed(PackedMatrix matrix)
+        {
+            memory.Add(matrix);
+            copied += matrix.Bytes;
+            return matrix;
+        }
     }
 
-    /// <summary>Some columns of an [in,out] matrix: where they lie, or packed if they do not fill whole panels.</summary>
-    private WeightPanels Columns(StoredTensor matrix, int first, int outputs, ImmutableArray<PackedMatrix>.Builder packed)
+    /// <summary>Elements [start, start + count) of a tensor, which lie at <paramref name="elements"/>.</summary>
+    private void RequireNumbers(StoredTensor tensor, nint elements, long start, long count, WeightLoading loading)
     {
-        var (inputs, columns) = (checked((int)matrix.Shape[0]), matrix.Shape[1]);
-        if (outputs % WeightPanels.Width == 0) return WeightPanels.InPlace(matrix.Address, IsBf16(matrix), inputs, columns, first, outputs);
-        packed.Add(PackedMatrix.Pack((nint)(matrix.Address + (long)first * matrix.ElementBytes), IsBf16(matrix), outputs, inputs, 1, columns, _team));
-        return packed[^1].Panels;
+        var at = FirstNaN(tensor, elements, count, loading);
+        if (at >= 0) throw NaN(tensor, start + at);
     }
 
-    private void RequireNumbers(StoredTensor tensor, long start, long count, bool allowNaN)
+    /// <summary>Some columns of matrix <paramref name="index"/> of [E,in,out], row by row where they are not all of it.</summary>
+    private void RequireNumbers(StoredTensor tensor, HeldEntries held, int index, long column, long columns, WeightLoading loading)
     {
-        if (allowNaN) return;
-        var at = NaNSearch.First((nint)(tensor.Address + start * tensor.ElementBytes), IsBf16(tensor), count, _team);
-        if (at >= 0)
-            throw new InvalidDataException($"Checkpoint: tensor \"{tensor.Name}\" holds NaN at element {start + at}. Download the file again, or allow NaN weights.");
+        long rows = tensor.Shape[1], width = tensor.Shape[2];
+        if (loading.AllowNaN) loading.Pass(rows * columns * tensor.ElementBytes);
+        else
+            Loaders.For(checked((int)((rows + RowsOfUnit - 1) / RowsOfUnit)), (unit, _) =>
+            {
+                var end = Math.Min(rows, (unit + 1L) * RowsOfUnit);
+                for (var row = unit * (long)RowsOfUnit; row < end; row++)
+                {
+                    var at = NaNSearch.First((nint)(held[index] + row * held.RowStride * tensor.ElementBytes), IsBf16(tensor), columns);
+                    if (at >= 0) throw NaN(tensor, (index * rows + row) * width + column + at);
+                }
+                loading.Pass((end - unit * (long)RowsOfUnit) * columns * tensor.ElementBytes);
+            });
     }
+
+    private void RequireNumbers(StoredTensor tensor, WeightPanels panels, WeightLoading loading)
+    {
+        var at = FirstNaN(tensor, (nint)panels.Data, (long)panels.Panels * WeightPanels.Width * panels.Inputs, loading);
+        if (at < 0) return;
+        var (output, input) = panels.PlaceOf(at);
+        throw NaN(tensor, (long)output * panels.Inputs + input);
+    }
+
+    private long FirstNaN(StoredTensor tensor, nint elements, long count, WeightLoading loading)
+    {
+        if (!loading.AllowNaN) return NaNSearch.First(elements, IsBf16(tensor), count, Loaders, searched => loading.Pass(searched * tensor.ElementBytes));
+        loading.Pass(count * tensor.ElementBytes);
+        return -1;
+    }
+
+    private static InvalidDataException NaN(StoredTensor tensor, long element) =>
+        new($"Checkpoint: tensor \"{tensor.Name}\" holds NaN at element {element}. Download the file again, or allow NaN weights.");
 
     private static void RequireShape(StoredTensor tensor, int axes)
     {

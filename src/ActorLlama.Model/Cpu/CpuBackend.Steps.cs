@@ -6,13 +6,11 @@ public sealed unsafe partial class CpuBackend
 {
     public Activation Embed(Weight table, ReadOnlySpan<int> ids)
     {
-        var tensor = Of<CpuEmbedding>(table, "Embed").Tensor;
-        var width = checked((int)tensor.Shape[1]);
+        var rows = Of<CpuEmbedding>(table, "Embed");
         foreach (var id in ids)
-            if (id < 0 || id >= tensor.Shape[0]) throw new ArgumentOutOfRangeException(nameof(ids), $"Embed: token id {id} is not below the {tensor.Shape[0]} rows of \"{tensor.Name}\".");
-        var y = New(ids.Length, width);
-        for (var row = 0; row < ids.Length; row++)
-            RowMath.Load(tensor.Address + checked((nint)((long)ids[row] * width * tensor.ElementBytes)), IsBf16(tensor), width, y.Row(row), _round);
+            if (id < 0 || id >= rows.Rows) throw new ArgumentOutOfRangeException(nameof(ids), $"Embed: token id {id} is not below the table's {rows.Rows} rows.");
+        var y = New(ids.Length, rows.Width);
+        for (var row = 0; row < ids.Length; row++) RowMath.Load(rows[ids[row]], rows.IsBf16, rows.Width, y.Row(row), _round);
         return y;
     }
 

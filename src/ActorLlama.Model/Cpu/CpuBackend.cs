@@ -85,6 +85,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         if (_disposed) return;
         _disposed = true;
         _team.Dispose();
+        _loaders?.Dispose();
         _pool.Dispose();
     }
 

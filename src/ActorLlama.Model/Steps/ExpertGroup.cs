@@ -2,7 +2,7 @@ namespace ActorLlama.Model;
 
 /// <summary>
 /// Routed experts [First, First + Count) of every MoE layer on one device: the weights of one expert shard. All calls come from the
-/// device's thread.
+/// device's thread, but <see cref="Load"/>.
 /// </summary>
 public sealed class ExpertGroup : IDisposable
 {
@@ -24,14 +24,17 @@ public sealed class ExpertGroup : IDisposable
     /// <summary>Bytes of its weights.</summary>
     public long Bytes => _weights.Bytes;
 
+    /// <summary>Those of them that are copies (<see cref="Weight.CopiedBytes"/>).</summary>
+    public long CopiedBytes => _weights.CopiedBytes;
+
     /// <summary>Loads experts [first, first + count) of all MoE layers, touching no other expert's bytes. Arguments as for a stage.</summary>
     public static ExpertGroup Load(
-        IBackend backend, LlamaConfig config, int first, int count, ITensorSource weights, bool allowNaN, Action<long>? bytesLoaded = null)
+        IBackend backend, LlamaConfig config, int first, int count, ITensorSource weights, WeightLoading? loading = null)
     {
         if (first < 0 || count < 1 || first + count > config.Experts)
             throw new InvalidDataException(
                 $"Experts: [{first},{first + count}) are not within the model's [0,{config.Experts}). Change the number of expert shards.");
-        var loader = new WeightLoader(backend, config, weights, allowNaN, bytesLoaded);
+        var loader = new WeightLoader(backend, config, weights, loading ?? new WeightLoading());
         try
         {
             return new ExpertGroup(backend, config, first, count, loader);

@@ -13,17 +13,17 @@ public sealed class LlamaDecoder : IDisposable
     /// <summary>Bytes of all weights.</summary>
     public long Bytes => _trunk.Bytes + (_experts?.Bytes ?? 0);
 
-    /// <summary>Loads everything. Arguments as for a stage; <paramref name="bytesLoaded"/> counts over trunk and experts.</summary>
-    public static LlamaDecoder Load(
-        IBackend backend, LlamaConfig config, ITensorSource weights, bool allowNaN, Action<long>? bytesLoaded = null)
+    /// <summary>Those of them that are copies (<see cref="Weight.CopiedBytes"/>).</summary>
+    public long CopiedBytes => _trunk.CopiedBytes + (_experts?.CopiedBytes ?? 0);
+
+    /// <summary>Loads everything. Arguments as for a stage.</summary>
+    public static LlamaDecoder Load(IBackend backend, LlamaConfig config, ITensorSource weights, WeightLoading? loading = null)
     {
-        var trunk = TrunkStage.Load(backend, config, LayerRange.All(config), weights, allowNaN, bytesLoaded);
+        var trunk = TrunkStage.Load(backend, config, LayerRange.All(config), weights, loading);
         try
         {
             var experts = config.IsMoe.Contains(true)
-                ? ExpertGroup.Load(
-                    backend, config, 0, config.Experts, weights, allowNaN,
-                    bytesLoaded is null ? null : bytes => bytesLoaded(trunk.Bytes + bytes))
+                ? ExpertGroup.Load(backend, config, 0, config.Experts, weights, loading)
                 : null;
             return new LlamaDecoder(config, trunk, experts);
         }

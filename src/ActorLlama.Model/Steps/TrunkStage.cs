@@ -3,7 +3,7 @@ namespace ActorLlama.Model;
 /// <summary>
 /// A stage: the trunk's weights of a range of layers on one device, and the steps of spec 2.1 over them. Between <see cref="Route"/> and
 /// <see cref="Combine"/> the caller has the experts run, here or elsewhere. Activations are rows [T, D]; every step returns a new one,
-/// owned by the caller, and only reads its arguments. Layers are absolute. All calls come from the device's thread.
+/// owned by the caller, and only reads its arguments. Layers are absolute. All calls come from the device's thread, but <see cref="Load"/>.
 /// </summary>
 public sealed class TrunkStage : IDisposable
 {
@@ -34,18 +34,19 @@ public sealed class TrunkStage : IDisposable
     /// <summary>Bytes of its weights.</summary>
     public long Bytes => _weights.Bytes;
 
+    /// <summary>Those of them that are copies (<see cref="Weight.CopiedBytes"/>).</summary>
+    public long CopiedBytes => _weights.CopiedBytes;
+
     /// <summary>Loads the stage's weights; embedding, final norm and head only where the range begins or ends the model.</summary>
     /// <param name="backend">The device; it outlives the stage.</param>
     /// <param name="config">The model.</param>
     /// <param name="layers">The stage's layers.</param>
     /// <param name="weights">Where the weights lie; it outlives the stage.</param>
-    /// <param name="allowNaN">False: a NaN weight is an <see cref="InvalidDataException"/> naming it.</param>
-    /// <param name="bytesLoaded">Called after each weight with the bytes loaded so far.</param>
-    public static TrunkStage Load(
-        IBackend backend, LlamaConfig config, LayerRange layers, ITensorSource weights, bool allowNaN, Action<long>? bytesLoaded = null)
+    /// <param name="loading">How; null: NaN is refused.</param>
+    public static TrunkStage Load(IBackend backend, LlamaConfig config, LayerRange layers, ITensorSource weights, WeightLoading? loading = null)
     {
         layers.Check(config);
-        var loader = new WeightLoader(backend, config, weights, allowNaN, bytesLoaded);
+        var loader = new WeightLoader(backend, config, weights, loading ?? new WeightLoading());
         try
         {
             return new TrunkStage(backend, config, layers, loader);

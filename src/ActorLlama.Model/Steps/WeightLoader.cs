@@ -1,24 +1,25 @@
 namespace ActorLlama.Model;
 
 /// <summary>Loads weights by canonical name, checked against the config, and holds them until disposed.</summary>
-internal sealed class WeightLoader(
-    IBackend backend, LlamaConfig config, ITensorSource source, bool allowNaN, Action<long>? bytesLoaded) : IDisposable
+internal sealed class WeightLoader(IBackend backend, LlamaConfig config, ITensorSource source, WeightLoading loading) : IDisposable
 {
     private readonly ParameterTable _table = ParameterTable.Of(config);
     private readonly List<Weight> _weights = [];
 
     /// <summary>Bytes of all weights loaded so far.</summary>
-    public long Bytes { get; private set; }
+    public long Bytes => _weights.Sum(weight => weight.Bytes);
 
-    public Weight Vector(string name) => Keep(backend.LoadVector(Find(name), allowNaN));
+    /// <summary>Those of them that are copies (<see cref="Weight.CopiedBytes"/>).</summary>
+    public long CopiedBytes => _weights.Sum(weight => weight.CopiedBytes);
 
-    public Weight Embedding(string name) => Keep(backend.LoadEmbedding(Find(name), allowNaN));
+    public Weight Vector(string name) => Keep(backend.LoadVector(Find(name), loading));
 
-    public Weight Linear(string name) => Keep(backend.LoadLinear(Find(name), allowNaN));
+    public Weight Embedding(string name) => Keep(backend.LoadEmbedding(Find(name), loading));
 
-    public Weight Experts(int layer, int first, int count) => Keep(
-        backend.LoadExperts(
-            Find(ParameterNames.ExpertsGateUp(layer), first, count), Find(ParameterNames.ExpertsDown(layer), first, count), first, count, allowNaN));
+    public Weight Linear(string name) => Keep(backend.LoadLinear(Find(name), loading));
+
+    public Weight Experts(int layer, int first, int count) => Keep(backend.LoadExperts(
+        Find(ParameterNames.ExpertsGateUp(layer)), Find(ParameterNames.ExpertsDown(layer)), first, count, loading));
 
     public void Dispose()
     {
@@ -26,12 +27,10 @@ internal sealed class WeightLoader(
         _weights.Clear();
     }
 
-    private StoredTensor Find(string name) => Checked(name, source.Get(name));
-
-    private StoredTensor Find(string name, int first, int count) => Checked(name, source.Get(name, first, count));
-
-    private StoredTensor Checked(string name, StoredTensor tensor)
+    private StoredTensor Find(string name)
     {
+        loading.Cancellation.ThrowIfCancellationRequested();
+        var tensor = source.Get(name);
         _table.Check(name, tensor);
         return tensor;
     }
@@ -39,8 +38,6 @@ internal sealed class WeightLoader(
     private Weight Keep(Weight weight)
     {
         _weights.Add(weight);
-        Bytes += weight.Bytes;
-        bytesLoaded?.Invoke(Bytes);
         return weight;
     }
 }

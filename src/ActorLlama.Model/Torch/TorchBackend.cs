@@ -33,19 +33,19 @@ public sealed class TorchBackend : IBackend
 
     public string NumericFingerprint { get; }
 
-    public Weight LoadVector(StoredTensor tensor, bool allowNaN) => Load(tensor, 1, allowNaN);
+    public Weight LoadVector(StoredTensor tensor, WeightLoading loading) => Load(tensor, 1, loading);
 
-    public Weight LoadEmbedding(StoredTensor tensor, bool allowNaN) => Load(tensor, 2, allowNaN);
+    public Weight LoadEmbedding(StoredTensor tensor, WeightLoading loading) => Load(tensor, 2, loading);
 
-    public Weight LoadLinear(StoredTensor tensor, bool allowNaN) => Load(tensor, 2, allowNaN);
+    public Weight LoadLinear(StoredTensor tensor, WeightLoading loading) => Load(tensor, 2, loading);
 
-    public Weight LoadExperts(StoredTensor gateUp, StoredTensor down, int first, int count, bool allowNaN)
+    public Weight LoadExperts(StoredTensor gateUp, StoredTensor down, int first, int count, WeightLoading loading)
     {
         RequireAxes(gateUp, 3);
         RequireAxes(down, 3);
         using var scope = NewDisposeScope();
         return new TorchWeight(
-            TorchMemory.LoadSlices(gateUp, first, count, _device, allowNaN), TorchMemory.LoadSlices(down, first, count, _device, allowNaN), first);
+            TorchMemory.LoadSlices(gateUp, first, count, _device, loading), TorchMemory.LoadSlices(down, first, count, _device, loading), first);
     }
 
     public int RowBytes(int width) => checked(width * (Activations == ActivationType.Float32 ? 4 : 2));
@@ -205,10 +205,10 @@ public sealed class TorchBackend : IBackend
         Tensor Heads(Tensor x) => x.unflatten(1, -1, _config.HeadDim);
     }
 
-    private TorchWeight Load(StoredTensor tensor, int axes, bool allowNaN)
+    private TorchWeight Load(StoredTensor tensor, int axes, WeightLoading loading)
     {
         RequireAxes(tensor, axes);
-        return new TorchWeight(TorchMemory.Load(tensor, _device, allowNaN));
+        return new TorchWeight(TorchMemory.Load(tensor, _device, loading));
     }
 
     private static void RequireAxes(StoredTensor tensor, int axes)

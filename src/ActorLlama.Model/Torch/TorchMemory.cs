@@ -6,16 +6,16 @@ namespace ActorLlama.Model;
 /// <summary>Copies between plain memory and tensors.</summary>
 internal static class TorchMemory
 {
-    // A span holds fewer than 2^31 bytes; Maverick's tensors hold more.
-    private const long PieceElements = 1L << 28;
+    // A span holds fewer than 2^31 bytes; Maverick's tensors hold more. And progress is told piece by piece.
+    private const long PieceElements = 1L << 24;
 
     public static ScalarType TypeOf(ElementType type) => type == ElementType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
 
     /// <summary>A tensor of the stored elements, unchanged, on the device. NaN is an <see cref="InvalidDataException"/> unless allowed.</summary>
-    public static Tensor Load(StoredTensor stored, Device device, bool allowNaN)
+    public static Tensor Load(StoredTensor stored, Device device, WeightLoading loading)
     {
-        var tensor = Copy(stored);
-        if (!allowNaN && FirstNaN(tensor) is { } element)
+        var tensor = Copy(stored, 0, stored.Shape.AsSpan(), loading);
+        if (!loading.AllowNaN && FirstNaN(tensor) is { } element)
         {
             tensor.Dispose();
             throw NaN(stored, element);
@@ -24,35 +24,48 @@ internal static class TorchMemory
     }
 
     /// <summary>Entries [first, first + count) of a tensor's first axis, on the device. Touches no other entry's bytes.</summary>
-    public static Tensor LoadSlices(StoredTensor stored, int first, int count, Device device, bool allowNaN)
+    public static Tensor LoadSlices(StoredTensor stored, int first, int count, Device device, WeightLoading loading)
     {
         var group = empty([count, .. stored.Shape.Skip(1)], TypeOf(stored.Type), device);
-        for (var i = 0; i < count; i++)
+        var elements = stored.Elements / stored.Shape[0];
+        try
         {
-            var slice = stored.At(first + i);
-            using var copy = Copy(slice);
-            if (!allowNaN && FirstNaN(copy) is { } element)
+            for (var i = 0; i < count; i++)
             {
-                group.Dispose();
-                throw NaN(stored, (first + i) * slice.Elements + element);
+                using var copy = Copy(stored, (first + i) * elements, stored.Shape.AsSpan()[1..], loading);
+                if (!loading.AllowNaN && FirstNaN(copy) is { } element) throw NaN(stored, (first + i) * elements + element);
+                using var place = group.select(0, i);
+                place.copy_(copy);
             }
-            using var place = group.select(0, i);
-            place.copy_(copy);
+            return group;
         }
-        return group;
+        catch
+        {
+            group.Dispose();
+            throw;
+        }
     }
 
-    private static unsafe Tensor Copy(StoredTensor stored)
+    /// <summary>A tensor of the elements from <paramref name="first"/> on, in plain memory.</summary>
+    private static Tensor Copy(StoredTensor stored, long first, ReadOnlySpan<long> shape, WeightLoading loading)
     {
-        var tensor = empty(stored.Shape.AsSpan(), TypeOf(stored.Type), CPU);
-        using var flat = tensor.view(-1);
-        for (long at = 0; at < stored.Elements; at += PieceElements)
+        var tensor = empty(shape, TypeOf(stored.Type), CPU);
+        try
         {
-            var count = Math.Min(PieceElements, stored.Elements - at);
-            using var piece = flat.narrow(0, at, count);
-            new ReadOnlySpan<byte>((byte*)stored.Address + at * stored.ElementBytes, checked((int)(count * stored.ElementBytes))).CopyTo(piece.bytes);
+            using var flat = tensor.view(-1);
+            for (long at = 0, end = tensor.NumberOfElements; at < end; at += PieceElements)
+            {
+                using var piece = flat.narrow(0, at, Math.Min(PieceElements, end - at));
+                stored.Read((first + at) * stored.ElementBytes, piece.bytes);
+                loading.Pass(piece.NumberOfElements * stored.ElementBytes);
+            }
+            return tensor;
         }
-        return tensor;
+        catch
+        {
+            tensor.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Rows [T, width] from their bytes.</summary>

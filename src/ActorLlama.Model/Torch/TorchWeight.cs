@@ -22,6 +22,8 @@ internal sealed class TorchWeight : Weight
 
     public override long Bytes { get; }
 
+    public override long CopiedBytes => Bytes;
+
     public int FirstExpert { get; }
 
     public static Tensor Of(Weight weight) => Own(weight)._tensor;

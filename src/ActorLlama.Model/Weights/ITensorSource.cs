@@ -6,12 +6,6 @@ namespace ActorLlama.Model;
 /// </summary>
 public interface ITensorSource : IDisposable
 {
-    /// <summary>The tensor of that canonical name. Throws <see cref="KeyNotFoundException"/> naming it when absent.</summary>
+    /// <summary>The tensor of that canonical name; reads no element. Throws <see cref="KeyNotFoundException"/> naming it when absent.</summary>
     StoredTensor Get(string canonicalName);
-
-    /// <summary>
-    /// As <see cref="Get(string)"/>, by a caller that reads entries [first, first + count) of the first axis and no others: a source that has to
-    /// put the tensor together may leave the rest out.
-    /// </summary>
-    StoredTensor Get(string canonicalName, int first, int count) => Get(canonicalName);
 }

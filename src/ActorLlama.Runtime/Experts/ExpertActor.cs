@@ -68,8 +68,8 @@ internal sealed class ExpertActor : DeviceWorker
         try
         {
             _group = ExpertGroup.Load(
-                _device.Backend, _node.Model.Config, _placement.FirstExpert, _placement.Experts, _node.Model.Checkpoint, _node.Model.AllowNaN,
-                bytes => Report(bytes, null));
+                _device.Backend, _node.Model.Config, _placement.FirstExpert, _placement.Experts, _node.Model.Checkpoint,
+                new WeightLoading(_node.Model.AllowNaN));
         }
         catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or OutOfMemoryException)
         {

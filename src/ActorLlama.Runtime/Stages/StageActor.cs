@@ -96,7 +96,7 @@ internal sealed class StageActor : DeviceWorker
         {
             _stage = TrunkStage.Load(
                 _device.Backend, _node.Model.Config, new LayerRange(_placement.FirstLayer, _placement.Layers), _node.Model.Checkpoint,
-                _node.Model.AllowNaN, bytes => Report(bytes, null));
+                new WeightLoading(_node.Model.AllowNaN));
         }
         catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or OutOfMemoryException)
         {

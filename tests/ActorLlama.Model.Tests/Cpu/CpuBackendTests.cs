@@ -6,6 +6,8 @@ public sealed class CpuBackendTests : IDisposable
 {
     private static readonly LlamaConfig s_config = CpuModel.Config with { HiddenSize = 96, ExpertHidden = 128, DenseHidden = 75, VocabSize = 101 };
 
+    private static readonly WeightLoading s_loading = new();
+
     private readonly RandomWeights _weights = new(s_config, seed: 2);
     private readonly CpuBackend _backend = new(3, 2, ActivationType.Float32, s_config);
 
@@ -16,7 +18,7 @@ public sealed class CpuBackendTests : IDisposable
     }
 
     private CpuExperts Experts(int first, int count) =>
-        (CpuExperts)_backend.LoadExperts(_weights.Get(ParameterNames.ExpertsGateUp(0)), _weights.Get(ParameterNames.ExpertsDown(0)), first, count, allowNaN: false);
+        (CpuExperts)_backend.LoadExperts(_weights.Get(ParameterNames.ExpertsGateUp(0)), _weights.Get(ParameterNames.ExpertsDown(0)), first, count, s_loading);
 
     private Activation Rows(int rows, int width, int seed = 1)
     {
@@ -54,9 +56,9 @@ public sealed class CpuBackendTests : IDisposable
         using var weights = new RandomWeights(config, seed: 5, ElementType.Float32);
         using var backend = new CpuBackend(0, 2, ActivationType.Float32, config);
         StoredTensor gateUp = weights.Get(ParameterNames.ExpertsGateUp(0)), down = weights.Get(ParameterNames.ExpertsDown(0));
-        using var experts = backend.LoadExperts(gateUp, down, 1, 2, allowNaN: false);
+        using var experts = backend.LoadExperts(gateUp, down, 1, 2, s_loading);
         using var torch = Backends.Create(Backends.Torch, config);
-        using var oracle = torch.LoadExperts(gateUp, down, 1, 2, allowNaN: false);
+        using var oracle = torch.LoadExperts(gateUp, down, 1, 2, s_loading);
         var bytes = MemoryMarshal.AsBytes<float>(Enumerable.Range(0, 150).Select(i => MathF.Sin(i)).ToArray()).ToArray();
         using Activation x = backend.Read(bytes, 3, 50), xt = torch.Read(bytes, 3, 50);
         using Activation y = backend.ExpertFfn(x, [2, 1, 2], experts), yt = torch.ExpertFfn(xt, [2, 1, 2], oracle);
@@ -67,9 +69,9 @@ public sealed class CpuBackendTests : IDisposable
     public void A_NaN_weight_is_named_with_its_element()
     {
         _weights.Set(ParameterNames.AttnQ(1), 1234, float.NaN);
-        var e = Assert.Throws<InvalidDataException>(() => _backend.LoadLinear(_weights.Get(ParameterNames.AttnQ(1)), allowNaN: false));
+        var e = Assert.Throws<InvalidDataException>(() => _backend.LoadLinear(_weights.Get(ParameterNames.AttnQ(1)), s_loading));
         Assert.Contains($"\"{ParameterNames.AttnQ(1)}\" holds NaN at element 1234.", e.Message);
-        _backend.LoadLinear(_weights.Get(ParameterNames.AttnQ(1)), allowNaN: true).Dispose();
+        _backend.LoadLinear(_weights.Get(ParameterNames.AttnQ(1)), new WeightLoading(AllowNaN: true)).Dispose();
     }
 
     [Fact]
@@ -90,8 +92,8 @@ public sealed class CpuBackendTests : IDisposable
     public void Arguments_that_do_not_fit_are_named_with_both_sizes()
     {
         using var x = Rows(2, 100);
-        using var q = _backend.LoadLinear(_weights.Get(ParameterNames.AttnQ(0)), allowNaN: false);
-        using var gain = _backend.LoadVector(_weights.Get(ParameterNames.AttnNorm(0)), allowNaN: false);
+        using var q = _backend.LoadLinear(_weights.Get(ParameterNames.AttnQ(0)), s_loading);
+        using var gain = _backend.LoadVector(_weights.Get(ParameterNames.AttnNorm(0)), s_loading);
         using var experts = Experts(1, 2);
         Assert.Contains("100", Assert.Throws<ArgumentException>(() => _backend.Linear(x, q)).Message);
         Assert.Contains("96", Assert.Throws<ArgumentException>(() => _backend.Norm(x, gain)).Message);
@@ -100,7 +102,7 @@ public sealed class CpuBackendTests : IDisposable
         Assert.Contains("row 2", Assert.Throws<ArgumentOutOfRangeException>(() => _backend.TakeRows(x, [2])).Message);
         Assert.Contains("row 1", Assert.Throws<ArgumentException>(() => _backend.PlaceRows(3, [x], [[0, 2]])).Message);
         Assert.Contains("3 rows", Assert.Throws<ArgumentException>(() => _backend.Read(new byte[7], 3, 5)).Message);
-        using var table = _backend.LoadEmbedding(_weights.Get(ParameterNames.Embed), allowNaN: false);
+        using var table = _backend.LoadEmbedding(_weights.Get(ParameterNames.Embed), s_loading);
         Assert.Contains("101", Assert.Throws<ArgumentOutOfRangeException>(() => _backend.Embed(table, [0, 101])).Message);
     }
 
@@ -123,7 +125,7 @@ public sealed class CpuBackendTests : IDisposable
     [Fact]
     public void Steps_leave_no_activation_and_no_memory_behind()
     {
-        using var decoder = LlamaDecoder.Load(_backend, s_config, _weights, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(_backend, s_config, _weights);
         var rented = _backend.RentedBytes;
         using (var cache = decoder.NewCache())
             for (var position = 0; position < 10; position++) decoder.Run(_backend, (cache, position, [position]));

@@ -21,7 +21,7 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
     public void However_a_prompt_is_cut_its_logits_are_the_same(ActivationType type)
     {
         using var backend = new CpuBackend(0, 2, type, CpuModel.Config);
-        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights);
         var prompt = CpuModel.Prompt(1, 100);
         var whole = decoder.Prefill(backend, prompt);
         foreach (var chunk in new[] { 1, 5, 16, 64 }) CpuModel.AssertSameBits(whole, decoder.Prefill(backend, prompt, chunk), $"chunks of {chunk}");
@@ -32,7 +32,7 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
     public void Whatever_else_is_in_a_batch_a_sequence_s_logits_are_the_same(ActivationType type)
     {
         using var backend = new CpuBackend(0, 2, type, CpuModel.Config);
-        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights);
         var prompts = Enumerable.Range(0, 32).Select(i => CpuModel.Prompt(10 + i, 1 + i * 7 % 5)).ToArray();
         var alone = prompts.Select(p => decoder.Prefill(backend, p)).ToArray();
         foreach (var count in new[] { 1, 2, 3, 7, 32 })
@@ -53,7 +53,7 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
         foreach (var threads in new[] { 1, 2, 3 })
         {
             using var backend = new CpuBackend(0, threads, type, CpuModel.Config);
-            using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+            using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights);
             var logits = decoder.Prefill(backend, prompt);
             CpuModel.AssertSameBits(one ??= logits, logits, $"{threads} threads");
         }
@@ -63,7 +63,7 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
     public void A_batch_that_is_run_twice_gives_the_same_bits()
     {
         using var backend = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);
-        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights);
         var prompt = CpuModel.Prompt(3, 90);
         using var cache = decoder.NewCache();
         decoder.Run(backend, (cache, 0, prompt[..50]));
@@ -75,8 +75,8 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
     public void Bfloat16_values_fit_bfloat16_after_every_step_but_the_logits()
     {
         using var backend = new CpuBackend(0, 2, ActivationType.BFloat16, CpuModel.Config);
-        using var trunk = TrunkStage.Load(backend, CpuModel.Config, LayerRange.All(CpuModel.Config), _weights, allowNaN: false);
-        using var experts = ExpertGroup.Load(backend, CpuModel.Config, 0, CpuModel.Config.Experts, _weights, allowNaN: false);
+        using var trunk = TrunkStage.Load(backend, CpuModel.Config, LayerRange.All(CpuModel.Config), _weights);
+        using var experts = ExpertGroup.Load(backend, CpuModel.Config, 0, CpuModel.Config.Experts, _weights);
         using var cache = trunk.NewCache();
         var rows = new RowBatch([new(cache, 0, 30)]);
         var x = trunk.Embed(CpuModel.Prompt(4, 30));

@@ -18,7 +18,7 @@ public sealed class GoldenTests
     {
         using var golden = GoldenModel.Open(model);
         using var backend = Backends.Create(kind, golden.Config);
-        using var decoder = LlamaDecoder.Load(backend, golden.Config, golden.Checkpoint, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, golden.Config, golden.Checkpoint);
         var length = golden.Expected.Shape("input_ids")[1];
         var prompts = golden.Expected.Ids("input_ids").Chunk(length).ToArray();
         using KvCache first = decoder.NewCache(), second = decoder.NewCache();
@@ -32,7 +32,7 @@ public sealed class GoldenTests
     {
         using var golden = GoldenModel.Open(model);
         using var backend = Backends.Create(kind, golden.Config);
-        using var decoder = LlamaDecoder.Load(backend, golden.Config, golden.Checkpoint, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, golden.Config, golden.Checkpoint);
         var vocab = golden.Config.VocabSize;
         var expected = golden.Expected.Ids("decode.tokens");
         using var cache = decoder.NewCache();
@@ -59,8 +59,8 @@ public sealed class GoldenTests
         using var golden = GoldenModel.Open(model);
         var (config, expected) = (golden.Config, golden.Expected);
         using var backend = Backends.Create(kind, config);
-        using var trunk = TrunkStage.Load(backend, config, LayerRange.All(config), golden.Checkpoint, allowNaN: false);
-        using var experts = ExpertGroup.Load(backend, config, 0, config.Experts, golden.Checkpoint, allowNaN: false);
+        using var trunk = TrunkStage.Load(backend, config, LayerRange.All(config), golden.Checkpoint);
+        using var experts = ExpertGroup.Load(backend, config, 0, config.Experts, golden.Checkpoint);
         using KvCache first = trunk.NewCache(), second = trunk.NewCache();
         var ids = expected.Ids("input_ids");
         var rows = new RowBatch([new(first, 0, ids.Length / 2), new(second, 0, ids.Length / 2)]);
@@ -95,7 +95,7 @@ public sealed class GoldenTests
     {
         using var golden = GoldenModel.Open(model);
         using var backend = Backends.Create(kind, golden.Config, ActivationType.BFloat16);
-        using var decoder = LlamaDecoder.Load(backend, golden.Config, golden.Checkpoint, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, golden.Config, golden.Checkpoint);
         var (vocab, expected) = (golden.Config.VocabSize, golden.Expected.Floats("logits"));
         var prompts = golden.Expected.Ids("input_ids").Chunk(golden.Expected.Shape("input_ids")[1]);
         var logits = prompts.SelectMany(prompt => decoder.Prefill(backend, prompt)).ToArray();

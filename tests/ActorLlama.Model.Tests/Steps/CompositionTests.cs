@@ -44,10 +44,10 @@ public sealed class CompositionTests
         var config = s_config;
         using var run = new Run(kind, config);
         var backend = run.Backend;
-        using var early = TrunkStage.Load(backend, config, new(0, 3), run.Weights, allowNaN: false);
-        using var late = TrunkStage.Load(backend, config, new(3, 5), run.Weights, allowNaN: false);
+        using var early = TrunkStage.Load(backend, config, new(0, 3), run.Weights);
+        using var late = TrunkStage.Load(backend, config, new(3, 5), run.Weights);
         var groups = new[] { (0, 2), (2, 3), (5, 3) }
-            .Select(range => ExpertGroup.Load(backend, config, range.Item1, range.Item2, run.Weights, allowNaN: false)).ToArray();
+            .Select(range => ExpertGroup.Load(backend, config, range.Item1, range.Item2, run.Weights)).ToArray();
         var ids = Ids(5, 29);
         using KvCache first = early.NewCache(), second = late.NewCache();
 
@@ -125,7 +125,7 @@ public sealed class CompositionTests
     {
         using var run = new Run(kind, s_config);
         var wider = s_config with { ExpertHidden = s_config.ExpertHidden + 16 };
-        var fault = Assert.Throws<InvalidDataException>(() => LlamaDecoder.Load(run.Backend, wider, run.Weights, allowNaN: false));
+        var fault = Assert.Throws<InvalidDataException>(() => LlamaDecoder.Load(run.Backend, wider, run.Weights));
         Assert.Contains($"\"{ParameterNames.SharedGate(1)}\" has shape [80,96], but the config wants [96,96]", fault.Message, StringComparison.Ordinal);
     }
 
@@ -134,8 +134,8 @@ public sealed class CompositionTests
     public void A_stage_refuses_what_it_does_not_hold(string kind)
     {
         using var run = new Run(kind, s_config);
-        using var middle = TrunkStage.Load(run.Backend, s_config, new(2, 2), run.Weights, allowNaN: false);
-        using var experts = ExpertGroup.Load(run.Backend, s_config, 2, 2, run.Weights, allowNaN: false);
+        using var middle = TrunkStage.Load(run.Backend, s_config, new(2, 2), run.Weights);
+        using var experts = ExpertGroup.Load(run.Backend, s_config, 2, 2, run.Weights);
         using var x = run.Backend.Read(new byte[4 * s_config.HiddenSize], 1, s_config.HiddenSize);
         Assert.False(middle.IsFirst || middle.IsLast);
         Assert.Throws<InvalidOperationException>(() => middle.Embed([1]));
@@ -146,7 +146,7 @@ public sealed class CompositionTests
         Assert.Throws<ArgumentOutOfRangeException>(() => experts.Run(3, x, [4]));
         Assert.Throws<InvalidOperationException>(() => experts.Run(2, x, [2]));
         Assert.Contains("[6,10)", Assert.Throws<InvalidDataException>(
-            () => ExpertGroup.Load(run.Backend, s_config, 6, 4, run.Weights, allowNaN: false)).Message, StringComparison.Ordinal);
+            () => ExpertGroup.Load(run.Backend, s_config, 6, 4, run.Weights)).Message, StringComparison.Ordinal);
     }
 
     private static int[] Ids(int seed, int length)
@@ -167,7 +167,7 @@ public sealed class CompositionTests
         {
             Weights = new RandomWeights(config, seed: 31);
             Backend = Backends.Create(kind, config);
-            Decoder = LlamaDecoder.Load(Backend, config, Weights, allowNaN: false);
+            Decoder = LlamaDecoder.Load(Backend, config, Weights);
         }
 
         public RandomWeights Weights { get; }

@@ -17,7 +17,7 @@ public sealed class FullMaskTests
             var config = ModelShapes.Read(shape);
             using var weights = new RandomWeights(config, seed: 21);
             using var backend = Backends.Create(kind, config);
-            using var decoder = LlamaDecoder.Load(backend, config, weights, allowNaN: false);
+            using var decoder = LlamaDecoder.Load(backend, config, weights);
             foreach (var length in s_lengths)
             {
                 var ids = Prompt(length, config.VocabSize);
@@ -33,7 +33,7 @@ public sealed class FullMaskTests
         var config = ModelShapes.Read("tiny-scout");
         using var weights = new RandomWeights(config, seed: 22);
         using var backend = Backends.Create(kind, config);
-        using var decoder = LlamaDecoder.Load(backend, config, weights, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, config, weights);
         var ids = Prompt(35, config.VocabSize);
         Close.All(FullMaskOracle.Logits(config, weights, ids), decoder.Prefill(backend, ids, chunk: 1), "one token at a time");
     }
@@ -66,7 +66,7 @@ public sealed class FullMaskTests
         {
             using var weights = new RandomWeights(config, seed: 23, ElementType.Float32);
             using var backend = Backends.Create(kind, config);
-            using var decoder = LlamaDecoder.Load(backend, config, weights, allowNaN: false);
+            using var decoder = LlamaDecoder.Load(backend, config, weights);
             var ids = Prompt(30, config.VocabSize);
             Close.All(FullMaskOracle.Logits(config, weights, ids), decoder.Prefill(backend, ids, chunk: 11), name);
         }

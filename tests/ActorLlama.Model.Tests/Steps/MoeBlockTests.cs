@@ -55,8 +55,8 @@ public sealed class MoeBlockTests
         var config = ModelShapes.Read("tiny-maverick") with { ExpertsPerToken = 3 };
         using var weights = new RandomWeights(config, seed: 3);
         using var backend = Backends.Create(kind, config);
-        using var trunk = TrunkStage.Load(backend, config, LayerRange.All(config), weights, allowNaN: false);
-        using var experts = ExpertGroup.Load(backend, config, 0, config.Experts, weights, allowNaN: false);
+        using var trunk = TrunkStage.Load(backend, config, LayerRange.All(config), weights);
+        using var experts = ExpertGroup.Load(backend, config, 0, config.Experts, weights);
         using var h = trunk.Embed([5, 17, 300, 5]);
         using var input = trunk.Route(1, h);
         var chosen = input.Routing.Experts.Chunk(3).ToArray();
@@ -84,7 +84,7 @@ public sealed class MoeBlockTests
         var config = ModelShapes.Read("tiny-maverick");
         using var weights = new RandomWeights(config, seed: 4, fill: name => name == ParameterNames.Router(1) ? 0.25f : null);
         using var backend = Backends.Create(kind, config);
-        using var trunk = TrunkStage.Load(backend, config, new(1, 1), weights, allowNaN: false);
+        using var trunk = TrunkStage.Load(backend, config, new(1, 1), weights);
         using var h = backend.Read(new byte[4 * 3 * config.HiddenSize], 3, config.HiddenSize);
         using var input = trunk.Route(1, h);
         Assert.Equal([0, 0, 0], input.Routing.Experts);

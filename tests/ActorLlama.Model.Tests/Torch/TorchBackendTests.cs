@@ -35,7 +35,7 @@ public sealed class TorchBackendTests
         using var weights = new RandomWeights(s_config, seed: 41);
         using var backend = new TorchBackend(s_config, "cpu", ActivationType.BFloat16);
         var before = (Tensor.TotalCount, Activation.Live);
-        using (var decoder = LlamaDecoder.Load(backend, s_config, weights, allowNaN: false))
+        using (var decoder = LlamaDecoder.Load(backend, s_config, weights))
         {
             using var cache = decoder.NewCache();
             decoder.Run(backend, (cache, 0, [1, 2, 3]));
@@ -81,12 +81,12 @@ public sealed class TorchBackendTests
         weights.Set(ParameterNames.AttnO(0), 77, float.NaN);
         var perExpert = 2L * s_config.HiddenSize * s_config.ExpertHidden;
         weights.Set(ParameterNames.ExpertsGateUp(1), 3 * perExpert + 5, float.NaN);
-        var stage = Assert.Throws<InvalidDataException>(() => TrunkStage.Load(backend, s_config, new(0, 1), weights, allowNaN: false));
+        var stage = Assert.Throws<InvalidDataException>(() => TrunkStage.Load(backend, s_config, new(0, 1), weights));
         Assert.Contains($"\"{ParameterNames.AttnO(0)}\" holds NaN at element 77.", stage.Message, StringComparison.Ordinal);
-        var experts = Assert.Throws<InvalidDataException>(() => ExpertGroup.Load(backend, s_config, 2, 2, weights, allowNaN: false));
+        var experts = Assert.Throws<InvalidDataException>(() => ExpertGroup.Load(backend, s_config, 2, 2, weights));
         Assert.Contains($"holds NaN at element {3 * perExpert + 5}.", experts.Message, StringComparison.Ordinal);
-        TrunkStage.Load(backend, s_config, new(0, 1), weights, allowNaN: true).Dispose();
-        ExpertGroup.Load(backend, s_config, 4, 4, weights, allowNaN: false).Dispose();
+        TrunkStage.Load(backend, s_config, new(0, 1), weights, new WeightLoading(AllowNaN: true)).Dispose();
+        ExpertGroup.Load(backend, s_config, 4, 4, weights).Dispose();
     }
 
     [Fact]
@@ -94,8 +94,8 @@ public sealed class TorchBackendTests
     {
         using var weights = new RandomWeights(s_config, seed: 43);
         using var backend = new TorchBackend(s_config, "cpu", ActivationType.BFloat16);
-        using var decoder = LlamaDecoder.Load(backend, s_config, weights, allowNaN: false);
-        using var trunk = TrunkStage.Load(backend, s_config, LayerRange.All(s_config), weights, allowNaN: false);
+        using var decoder = LlamaDecoder.Load(backend, s_config, weights);
+        using var trunk = TrunkStage.Load(backend, s_config, LayerRange.All(s_config), weights);
         using var cache = trunk.NewCache();
         using var x = trunk.Embed([1, 2, 3]);
         using var h = trunk.Attend(0, x, new RowBatch([new(cache, 0, 3)]));

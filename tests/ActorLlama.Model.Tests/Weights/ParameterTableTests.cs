@@ -42,9 +42,9 @@ public sealed class ParameterTableTests
     public void A_tensor_of_another_shape_is_refused_with_both_shapes()
     {
         var table = ParameterTable.Of(ModelShapes.Read("bard"));
-        table.Check(ParameterNames.Router(0), new StoredTensor("router", ElementType.BFloat16, [8, 192], 0));
+        table.Check(ParameterNames.Router(0), new MemoryTensor("router", ElementType.BFloat16, [8, 192], 0));
         var fault = Assert.Throws<InvalidDataException>(
-            () => table.Check(ParameterNames.Router(0), new StoredTensor("model.router", ElementType.BFloat16, [192, 8], 0)));
+            () => table.Check(ParameterNames.Router(0), new MemoryTensor("model.router", ElementType.BFloat16, [192, 8], 0)));
         Assert.Contains("\"model.router\" has shape [192,8], but the config wants [8,192]", fault.Message, StringComparison.Ordinal);
     }
 }
