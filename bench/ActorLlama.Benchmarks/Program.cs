@@ -1,18 +1,14 @@
-using BenchmarkDotNet.Columns;
-using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Diagnosers;
-using BenchmarkDotNet.Exporters;
-using BenchmarkDotNet.Jobs;
-using BenchmarkDotNet.Loggers;
-using BenchmarkDotNet.Running;
-using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using ActorLlama.Benchmarks.Memory;
+using ActorLlama.Benchmarks.Micro;
+using ActorLlama.Benchmarks.Tokens;
+using Spectre.Console.Cli;
 
-// In this process: what is measured needs the native libraries beside this program, and a build per benchmark takes longer than the runs.
-var config = ManualConfig.CreateEmpty()
-    .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithIterationCount(12).WithWarmupCount(4))
-    .AddDiagnoser(MemoryDiagnoser.Default)
-    .AddColumnProvider(DefaultColumnProviders.Instance)
-    .AddColumn(StatisticColumn.Median, BaselineRatioColumn.RatioMean)
-    .AddLogger(ConsoleLogger.Default)
-    .AddExporter(MarkdownExporter.GitHub);
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, config);
+var app = new CommandApp();
+app.Configure(config =>
+{
+    config.SetApplicationName("bench");
+    config.AddCommand<MicroCommand>("micro").WithDescription("One hop of the lane, one expert call: each beside its floor.");
+    config.AddCommand<TokenCommand>("token").WithDescription("A decoded token's time, split into compute and waiting, for 1 and 3 processes.");
+    config.AddCommand<MemoryCommand>("memory").WithDescription("Thousands of steps with sessions coming and going: what the nodes hold at rest, with a plot.");
+});
+return await app.RunAsync(args);

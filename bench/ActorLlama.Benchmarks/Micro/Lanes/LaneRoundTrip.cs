@@ -1,6 +1,6 @@
 using BenchmarkDotNet.Attributes;
 
-namespace ActorLlama.Benchmarks.Lanes;
+namespace ActorLlama.Benchmarks.Micro.Lanes;
 
 /// <summary>One hop there and back between two nodes, beside bare sockets. 8 KB is one row of Scout's 5,120 values in bf16, rounded down.</summary>
 public class LaneRoundTrip

@@ -3,7 +3,7 @@ using ActorLlama.Runtime.Lanes;
 using Akka.Actor;
 using Akka.Configuration;
 
-namespace ActorLlama.Benchmarks.Lanes;
+namespace ActorLlama.Benchmarks.Micro.Lanes;
 
 /// <summary>The product's path: an actor's request over the lane to an actor of another node, which answers with a payload of the same size.</summary>
 public sealed class LaneEcho : IAsyncDisposable

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace ActorLlama.Benchmarks.Lanes;
+namespace ActorLlama.Benchmarks.Micro.Lanes;
 
 /// <summary>The floor: asynchronous sockets on loopback that send a length's worth of bytes there and back, and nothing else.</summary>
 public sealed class RawEcho : IAsyncDisposable
