@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster.Tools.Client;
 using ActorLlama.Protocol;
@@ -57,6 +58,16 @@ public sealed class ClusterConnection : IAsyncDisposable
         var output = new SessionOutput();
         var actor = _system.ActorOf(SessionClientActor.Props(session, request, _client, output, TimeProvider.System), session.Value);
         return new GenerationStream(session, actor, output);
+    }
+
+    /// <summary>
+    /// Several answers to one prompt: sessions with the same seed whose choices count up from the request's, so that each draws numbers of
+    /// its own. Which tokens a choice gets does not depend on how many there are.
+    /// </summary>
+    public ImmutableArray<GenerationStream> OpenChoices(GenerationRequest request, int choices)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(choices, 1);
+        return [.. Enumerable.Range(request.Choice, choices).Select(choice => OpenSession(request with { Choice = choice }))];
     }
 
     public async ValueTask DisposeAsync() => await _system.Terminate().ConfigureAwait(false);

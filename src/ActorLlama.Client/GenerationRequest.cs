@@ -32,6 +32,9 @@ public sealed record GenerationRequest(Prompt Prompt, int MaxTokens)
     /// <summary>Null, or how many of the likeliest ids to tell beside each token's own log-probability: 0 to 20.</summary>
     public int? LogProbs { get; init; }
 
+    /// <summary>Texts hold special tokens in their spelling, as whoever looks for tool calls needs them.</summary>
+    public bool ShowSpecial { get; init; }
+
     /// <summary>Which of several answers to one prompt this is: another number draws other tokens from the same seed.</summary>
     public int Choice { get; init; }
 
@@ -48,5 +51,7 @@ public sealed record GenerationRequest(Prompt Prompt, int MaxTokens)
 
     public static Prompt Tokens(IEnumerable<int> ids) => new([.. ids], null, null);
 
-    public static Prompt Dialog(IEnumerable<ChatTurn> turns) => new(null, null, [.. turns]);
+    /// <param name="turns">The dialog so far.</param>
+    /// <param name="tools">What the model may call; open such a session with <see cref="ShowSpecial"/>.</param>
+    public static Prompt Dialog(IEnumerable<ChatTurn> turns, IEnumerable<ChatTool>? tools = null) => new(null, null, [.. turns], tools is null ? null : [.. tools]);
 }

@@ -14,6 +14,7 @@ public static class SessionProtocol
     /// <see cref="Opened"/> or <see cref="Refused"/>, then <see cref="Tokens"/> and one <see cref="Finished"/>. A repeated Open of a
     /// running epoch only attaches the sender. <paramref name="Choice"/>: which of several answers to one prompt this is: it draws other
     /// numbers from the same seed. <paramref name="LogProbs"/>: null, or how many of the likeliest ids to tell beside each token's own.
+    /// <paramref name="ShowSpecial"/>: texts hold special tokens in their spelling, as whoever looks for tool calls needs them.
     /// </summary>
     [MessagePackObject]
     public sealed record Open(
@@ -25,7 +26,8 @@ public static class SessionProtocol
         [property: Key(5)] ImmutableArray<int> GeneratedSoFar,
         [property: Key(6)] LogitsWanted Logits,
         [property: Key(7)] int Choice = 0,
-        [property: Key(8)] int? LogProbs = null) : IClusterMessage;
+        [property: Key(8)] int? LogProbs = null,
+        [property: Key(9)] bool ShowSpecial = false) : IClusterMessage;
 
     /// <summary>The session runs; these are the ids of its prompt.</summary>
     [MessagePackObject]
@@ -108,16 +110,35 @@ public static class SessionProtocol
     public sealed record Timings([property: Key(0)] double FirstTokenMs, [property: Key(1)] double TotalMs);
 }
 
-/// <summary>Exactly one of the three: token ids as they are, text to complete, or a dialog for the model's chat format.</summary>
+/// <summary>
+/// Exactly one of the first three: token ids as they are, text to complete, or a dialog for the model's chat format. Only a dialog has
+/// <paramref name="Tools"/> that the model may call.
+/// </summary>
 [MessagePackObject]
 public sealed record Prompt(
     [property: Key(0)] ImmutableArray<int>? Tokens,
     [property: Key(1)] string? Text,
-    [property: Key(2)] ImmutableArray<ChatTurn>? Dialog);
+    [property: Key(2)] ImmutableArray<ChatTurn>? Dialog,
+    [property: Key(3)] ImmutableArray<ChatTool>? Tools = null);
 
-/// <summary>One message of a dialog; roles "system", "user", "assistant", "tool".</summary>
+/// <summary>One message of a dialog; roles "system", "user", "assistant", "tool". Only an assistant has made <paramref name="Calls"/>.</summary>
 [MessagePackObject]
-public sealed record ChatTurn([property: Key(0)] string Role, [property: Key(1)] string Content);
+public sealed record ChatTurn(
+    [property: Key(0)] string Role, [property: Key(1)] string Content, [property: Key(2)] ImmutableArray<ChatCall>? Calls = null)
+{
+    public bool Equals(ChatTurn? other) =>
+        other is not null && Role == other.Role && Content == other.Content && (Calls ?? []).SequenceEqual(other.Calls ?? []);
+
+    public override int GetHashCode() => HashCode.Combine(Role, Content, Calls?.Length ?? 0);
+}
+
+/// <summary>A call of a tool; its arguments are a JSON object.</summary>
+[MessagePackObject]
+public sealed record ChatCall([property: Key(0)] string Name, [property: Key(1)] string ArgumentsJson);
+
+/// <summary>A tool that the model may call; its parameters are a JSON schema.</summary>
+[MessagePackObject]
+public sealed record ChatTool([property: Key(0)] string Name, [property: Key(1)] string Description, [property: Key(2)] string ParametersJson);
 
 /// <summary>Temperature 0 is greedy. TopP 1, TopK 0 and RepetitionPenalty 1 mean off.</summary>
 [MessagePackObject]

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
 using ActorLlama.Protocol;
 using Microsoft.Extensions.AI;
@@ -6,7 +5,8 @@ using Microsoft.Extensions.AI;
 namespace ActorLlama.Client;
 
 /// <summary>
-/// <see cref="IChatClient"/> over a cluster: dialogs in the model's own chat format. Text only; tools are refused with
+/// <see cref="IChatClient"/> over a cluster: dialogs in the model's own chat format, with functions that it may call. A call comes as
+/// <see cref="FunctionCallContent"/> as soon as it is complete, also behind text; what is neither text nor a function is refused with
 /// <see cref="NotSupportedException"/>. Owns its connection.
 /// </summary>
 public sealed class ClusterChatClient(ClusterConnection connection, ClusterProtocol.Model model) : IChatClient
@@ -16,29 +16,21 @@ public sealed class ClusterChatClient(ClusterConnection connection, ClusterProto
 
     private readonly ChatClientMetadata _metadata = new("actorllama", null, model.Name);
 
-    public async Task<ChatResponse> GetResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        var stream = connection.OpenSession(ChatRequests.From(messages, options, model.DefaultSampling));
-        var result = await stream.ReadToEndAsync(cancellationToken).ConfigureAwait(false);
-        return new ChatResponse(new ChatMessage(ChatRole.Assistant, result.Text))
-        {
-            ResponseId = stream.Session.Value,
-            ModelId = model.Name,
-            FinishReason = ReasonOf(result),
-            Usage = UsageOf(result),
-        };
-    }
+    public Task<ChatResponse> GetResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+        GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
 
     public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
         IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        var stream = connection.OpenSession(ChatRequests.From(messages, options, model.DefaultSampling));
+        var request = ChatRequests.From(messages, options, model.DefaultSampling);
+        var stream = connection.OpenSession(request);
+        var answer = new AnswerContents(stream.Session, request.ShowSpecial);
         await foreach (var token in stream.WithCancellation(cancellationToken).ConfigureAwait(false))
-            if (token.Text.Length > 0) yield return Update(stream, [new TextContent(token.Text)]);
+            if (answer.Push(token.Text) is { Count: > 0 } contents) yield return Update(stream, contents);
         var result = await stream.Completion.ConfigureAwait(false);
-        var last = Update(stream, [.. Tail(result), new UsageContent(UsageOf(result))]);
-        last.FinishReason = ReasonOf(result);
+        var last = Update(stream, [.. answer.Finish(result), new UsageContent(UsageOf(result))]);
+        last.FinishReason = answer.FinishReason;
         yield return last;
     }
 
@@ -53,14 +45,8 @@ public sealed class ClusterChatClient(ClusterConnection connection, ClusterProto
     /// <summary>Closes the connection without waiting for it.</summary>
     public void Dispose() => _ = connection.DisposeAsync().AsTask();
 
-    private ChatResponseUpdate Update(GenerationStream stream, ImmutableArray<AIContent> contents) =>
+    private ChatResponseUpdate Update(GenerationStream stream, IEnumerable<AIContent> contents) =>
         new(ChatRole.Assistant, [.. contents]) { ResponseId = stream.Session.Value, MessageId = stream.Session.Value, ModelId = model.Name };
-
-    private static ImmutableArray<AIContent> Tail(GenerationResult result) =>
-        result.TailText.Length > 0 ? [new TextContent(result.TailText)] : [];
-
-    private static ChatFinishReason ReasonOf(GenerationResult result) =>
-        result.Reason is FinishReason.Length or FinishReason.Expired ? ChatFinishReason.Length : ChatFinishReason.Stop;
 
     private static UsageDetails UsageOf(GenerationResult result) => new()
     {

@@ -27,9 +27,14 @@ internal sealed class LogitsLedger
         row.Parts[part.FirstValue] = Math.Max(count, row.Parts.GetValueOrDefault(part.FirstValue));
     }
 
-    /// <summary>Positions in [from, to) whose row is not complete.</summary>
-    public IEnumerable<int> Missing(int from, int to) =>
-        Enumerable.Range(from, Math.Max(0, to - from)).Where(p => !_rows.TryGetValue(p, out var row) || !row.IsComplete);
+    /// <summary>The first position whose row was asked for and is not complete, or null, when so many tokens follow on the prompt.</summary>
+    public int? FirstMissing(LogitsWanted wanted, ImmutableArray<int> prompt, int tokens)
+    {
+        if (wanted == LogitsWanted.None || prompt.IsEmpty) return null;
+        for (var position = wanted == LogitsWanted.All ? 0 : prompt.Length - 1; position < prompt.Length - 1 + tokens; position++)
+            if (!_rows.TryGetValue(position, out var row) || !row.IsComplete) return position;
+        return null;
+    }
 
     public ImmutableSortedDictionary<int, float[]> Rows() =>
         _rows.Where(r => r.Value.IsComplete).ToImmutableSortedDictionary(r => r.Key, r => r.Value.Values);

@@ -26,6 +26,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         public static PatienceTick Instance { get; } = new();
     }
 
+    private const int MaxComputedAgain = 3;
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_repeat = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_cancelFor = TimeSpan.FromSeconds(1);
@@ -38,6 +39,9 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private TokenLedger _ledger = TokenLedger.Empty;
     private ImmutableArray<int>? _promptTokens;
     private SessionProtocol.Finished? _end;
+    private SessionProtocol.Finished? _wholeEnd;
+    private int _given;
+    private int _computedAgain;
     private TimeSpan _startedAt;
     private TimeSpan _heardAt;
     private TimeSpan _openingSince;
@@ -165,14 +169,25 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     {
         if (_end is not { } end || (end.Reason != FinishReason.Failed && _ledger.Next < end.Count)) return;
         AcknowledgeEnd(end);
-        if (end.Reason == FinishReason.Failed)
+        if (end.Reason == FinishReason.Failed) Fail(RefusalReason.Failed, end.Error ?? "Session: the cluster could not go on.");
+        else if (_logits.FirstMissing(_request.Logits, _promptTokens ?? [], _ledger.Next) is { } missing) ComputeAgain(missing, end);
+        else Complete(end.Reason, _wholeEnd ?? end);
+    }
+
+    /// <summary>
+    /// Logits are not resent: they are too large to be kept for it, and follow from the tokens. The session is opened again at its last
+    /// token, so that one pass over the others gives every row once more.
+    /// </summary>
+    private void ComputeAgain(int missing, SessionProtocol.Finished end)
+    {
+        if (++_computedAgain > MaxComputedAgain)
         {
-            Fail(RefusalReason.Failed, end.Error ?? "Session: the cluster could not go on.");
+            Fail(RefusalReason.Failed, $"Session: the logits of position {missing} did not arrive in full, though they were computed {_computedAgain} times.");
             return;
         }
 
-        if (MissingLogits() is { } missing) Fail(RefusalReason.Failed, $"Session: the logits of position {missing} did not arrive in full.");
-        else Complete(end.Reason, end);
+        _wholeEnd ??= end;
+        Reopen();
     }
 
     private void EndCancelled(SessionProtocol.Finished finished)
@@ -184,15 +199,6 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     /// <summary>The end counts as one more index: the session may forget itself.</summary>
     private void AcknowledgeEnd(SessionProtocol.Finished finished) =>
         Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, finished.Count + 1));
-
-    /// <summary>The first position that was asked for and is not complete, or null.</summary>
-    private int? MissingLogits()
-    {
-        if (_request.Logits == LogitsWanted.None || _promptTokens is not { Length: > 0 } prompt) return null;
-        var first = _request.Logits == LogitsWanted.All ? 0 : prompt.Length - 1;
-        foreach (var position in _logits.Missing(first, prompt.Length - 1 + _ledger.Next)) return position;
-        return null;
-    }
 
     private void OnRefusedOpening(SessionProtocol.Refused refused)
     {
@@ -214,9 +220,13 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         else Fail(refused.Reason, refused.Message);
     }
 
-    /// <summary>The session's node is gone and with it what it knew: give the next incarnation all that we hold.</summary>
+    /// <summary>
+    /// The session's node is gone and with it what it knew: give the next incarnation all that we hold, or all but the last token when only
+    /// logits are missing.
+    /// </summary>
     private void Reopen()
     {
+        _given = _wholeEnd is null ? _ledger.Next : Math.Max(0, _ledger.Next - 1);
         _openingSince = _heardAt;
         _end = null;
         _ledger = _ledger.Reopened();
@@ -246,13 +256,14 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void SendOpen() => Send(new SessionProtocol.Open(
         _session, _ledger.Epoch, _request.Prompt, _request.Sampling,
         new SessionProtocol.GenerationLimits(_request.MaxTokens, _request.StopStrings, _request.IgnoreEos, _request.Priority, DeadlineMs()),
-        [.. _ledger.Ids], _request.Logits, _request.Choice, _request.LogProbs));
+        [.. _ledger.Ids.Take(_given)], _request.Logits, _request.Choice, _request.LogProbs, _request.ShowSpecial));
 
     /// <summary>What is left of it: a session that is opened again has another clock.</summary>
     private int DeadlineMs() =>
         _request.Deadline is { } deadline ? (int)Math.Clamp((deadline - (Now - _startedAt)).TotalMilliseconds, 1, int.MaxValue) : 0;
 
-    private void SendResume() => Send(new SessionProtocol.Resume(_session, _ledger.Epoch, _ledger.Next));
+    /// <summary>A session that only computes logits again has no more tokens than it was given until its end.</summary>
+    private void SendResume() => Send(new SessionProtocol.Resume(_session, _ledger.Epoch, _wholeEnd is null ? _ledger.Next : _given));
 
     private void SendCancel() => Send(new SessionProtocol.Cancel(_session, _ledger.Epoch));
 

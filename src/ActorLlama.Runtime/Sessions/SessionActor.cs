@@ -86,7 +86,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
         try
         {
             var request = SessionPrompt.Read(_node.Model, open, _node.Options.Session);
-            _text = new SessionText(_node.Model.Tokenizer, open.Limits.StopStrings);
+            _text = new SessionText(_node.Model.Tokenizer, open.Limits.StopStrings, open.ShowSpecial);
             _state = new SessionState(
                 _node.Options.Session, request, [.. open.GeneratedSoFar.Select(_text.Read)], Client, Now, Random.Shared);
         }

@@ -34,6 +34,7 @@ internal static class SessionPrompt
 
     private static ImmutableArray<int> Ids(NodeModel model, Prompt prompt)
     {
+        if (prompt is { Tools.Length: > 0, Dialog: null }) throw new InvalidDataException("Prompt: tools were given without a dialog. Leave them out, or give a dialog.");
         switch (prompt)
         {
             case { Tokens: { } ids, Text: null, Dialog: null }:
@@ -44,7 +45,8 @@ internal static class SessionPrompt
                 return [.. ChatFormat.EncodeCompletion(Tokenizer(model), text)];
             case { Tokens: null, Text: null, Dialog: { } turns }:
                 if (turns.IsEmpty) throw new InvalidDataException("Prompt: the dialog is empty; it must hold at least one message.");
-                return [.. new ChatFormat(Tokenizer(model)).EncodeDialog(turns.Select(Message))];
+                var tools = (prompt.Tools ?? []).Select(tool => new ToolDefinition(tool.Name, tool.Description, tool.ParametersJson));
+                return [.. new ChatFormat(Tokenizer(model)).EncodeDialog(ToolPrompt.AddTools([.. turns.Select(Message)], [.. tools]))];
             default:
                 throw new InvalidDataException("Prompt: give exactly one of token ids, text and dialog.");
         }
@@ -59,14 +61,18 @@ internal static class SessionPrompt
             throw new InvalidDataException($"Prompt: {what} id {id} is not in the vocabulary of {config.VocabSize} ids, 0..{config.VocabSize - 1}.");
     }
 
-    private static ChatMessage Message(ChatTurn turn) => new(
-        turn.Role switch
+    private static ChatMessage Message(ChatTurn turn)
+    {
+        var role = turn.Role switch
         {
             "system" => ChatRole.System,
             "user" => ChatRole.User,
             "assistant" => ChatRole.Assistant,
             "tool" => ChatRole.Tool,
             _ => throw new InvalidDataException($"Prompt: role \"{turn.Role}\" is not one of system, user, assistant, tool."),
-        },
-        turn.Content);
+        };
+        if (turn.Calls is { Length: > 0 } calls && role != ChatRole.Assistant)
+            throw new InvalidDataException($"Prompt: a message of role \"{turn.Role}\" makes {calls.Length} tool calls; only an assistant's may.");
+        return new ChatMessage(role, turn.Content) { ToolCalls = [.. (turn.Calls ?? []).Select(call => new ToolCall(call.Name, call.ArgumentsJson))] };
+    }
 }

@@ -4,9 +4,9 @@ using ActorLlama.Text;
 namespace ActorLlama.Runtime.Sessions;
 
 /// <summary>The text of a session's ids; empty texts when the checkpoint has no tokenizer.</summary>
-internal sealed class SessionText(LlamaTokenizer? tokenizer, IEnumerable<string> stopStrings)
+internal sealed class SessionText(LlamaTokenizer? tokenizer, IEnumerable<string> stopStrings, bool showSpecial)
 {
-    private readonly GeneratedText? _text = tokenizer is null ? null : new GeneratedText(tokenizer, new StopRules([], stopStrings), skipSpecial: true);
+    private readonly GeneratedText? _text = tokenizer is null ? null : new GeneratedText(tokenizer, new StopRules([], stopStrings), skipSpecial: !showSpecial);
 
     public GeneratedToken Read(int id)
     {

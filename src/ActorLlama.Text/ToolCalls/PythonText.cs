@@ -16,6 +16,12 @@ internal static class PythonText
     /// <summary>A text in JSON quotes.</summary>
     public static string JsonString(string value) => Quote(new StringBuilder(), value).ToString();
 
+    /// <summary>A text in JSON quotes as <c>json.dumps(ensure_ascii=False)</c> writes it.</summary>
+    public static string UnicodeString(string value) => Quote(new StringBuilder(), value, ascii: false).ToString();
+
+    /// <summary>As <c>json.dumps(indent=4, ensure_ascii=False)</c>, standing that many levels deep in a larger value.</summary>
+    public static string IndentedJson(JsonElement value, int depth = 0) => WriteIndented(new StringBuilder(), value, depth).ToString();
+
     private static StringBuilder Write(StringBuilder to, JsonElement value, bool python) => value.ValueKind switch
     {
         JsonValueKind.Object => WriteObject(to, value, python),
@@ -41,6 +47,25 @@ internal static class PythonText
         return to.Append('}');
     }
 
+    private static StringBuilder WriteIndented(StringBuilder to, JsonElement value, int depth)
+    {
+        var (open, close) = value.ValueKind == JsonValueKind.Object ? ('{', '}') : ('[', ']');
+        if (value.ValueKind == JsonValueKind.String) return Quote(to, value.GetString()!, ascii: false);
+        if (value.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)) return Write(to, value, python: false);
+        to.Append(open);
+        var line = "\n" + new string(' ', 4 * (depth + 1));
+        var separator = line;
+        foreach (var (name, item) in value.ValueKind == JsonValueKind.Object ? Members(value) : value.EnumerateArray().Select(item => new KeyValuePair<string, JsonElement>("", item)))
+        {
+            to.Append(separator);
+            if (open == '{') Quote(to, name, ascii: false).Append(": ");
+            WriteIndented(to, item, depth + 1);
+            separator = "," + line;
+        }
+        if (separator != line) to.Append('\n').Append(' ', 4 * depth);
+        return to.Append(close);
+    }
+
     private static StringBuilder WriteArray(StringBuilder to, JsonElement value, bool python)
     {
         to.Append('[');
@@ -62,7 +87,7 @@ internal static class PythonText
         return members;
     }
 
-    private static StringBuilder Quote(StringBuilder to, string text)
+    private static StringBuilder Quote(StringBuilder to, string text, bool ascii = true)
     {
         to.Append('"');
         foreach (var c in text)
@@ -77,6 +102,7 @@ internal static class PythonText
                 '\f' => to.Append("\\f"),
                 '\b' => to.Append("\\b"),
                 >= ' ' and <= '~' => to.Append(c),
+                > '~' when !ascii => to.Append(c),
                 _ => to.Append($"\\u{(int)c:x4}"),
             };
         }

@@ -36,4 +36,54 @@ public sealed class ChatRequestsTests
         var fault = Assert.Throws<NotSupportedException>(() => ChatRequests.From([image], null, s_defaults));
         Assert.Contains("DataContent", fault.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Calls_and_their_results_become_turns_of_their_own()
+    {
+        var request = ChatRequests.From(
+            [
+                new ChatMessage(ChatRole.Assistant,
+                [
+                    new TextContent("Both."), new FunctionCallContent("1", "f", new Dictionary<string, object?> { ["a"] = 1, ["b"] = "x" }),
+                    new FunctionCallContent("2", "g"), new UsageContent(new UsageDetails()),
+                ]),
+                new ChatMessage(ChatRole.Tool, [new FunctionResultContent("1", "18 C"), new FunctionResultContent("2", new { Temp = 18 }), new FunctionResultContent("3", null)]),
+            ],
+            null, s_defaults);
+        Assert.Equal(
+            [new ChatTurn("assistant", "Both.", [new("f", "{\"a\":1,\"b\":\"x\"}"), new("g", "{}")]), new("tool", "18 C"), new("tool", "{\"temp\":18}"), new("tool", "null")],
+            request.Prompt.Dialog!.Value.AsEnumerable());
+        Assert.False(request.ShowSpecial);
+    }
+
+    [Fact]
+    public void Functions_are_told_to_the_model_and_its_special_tokens_to_us()
+    {
+        var function = AIFunctionFactory.Create((string city) => city, "weather", "Weather of a city");
+        var request = ChatRequests.From([new ChatMessage(ChatRole.User, "Hi")], new ChatOptions { Tools = [function] }, s_defaults);
+        Assert.Equal([new ChatTool("weather", "Weather of a city", function.JsonSchema.GetRawText())], request.Prompt.Tools!.Value.AsEnumerable());
+        Assert.True(request.ShowSpecial);
+        var without = ChatRequests.From([new ChatMessage(ChatRole.User, "Hi")], new ChatOptions { Tools = [function], ToolMode = ChatToolMode.None }, s_defaults);
+        Assert.Null(without.Prompt.Tools);
+        Assert.False(without.ShowSpecial);
+    }
+
+    [Fact]
+    public void What_no_model_can_promise_is_refused()
+    {
+        var function = AIFunctionFactory.Create((string city) => city, "weather");
+        ChatMessage[] dialog = [new(ChatRole.User, "Hi")];
+        Assert.Contains("required", Refused(new ChatOptions { Tools = [function], ToolMode = ChatToolMode.RequireAny }), StringComparison.Ordinal);
+        Assert.Contains("HostedWebSearchTool", Refused(new ChatOptions { Tools = [new HostedWebSearchTool()] }), StringComparison.Ordinal);
+
+        string Refused(ChatOptions options) => Assert.Throws<NotSupportedException>(() => ChatRequests.From(dialog, options, s_defaults)).Message;
+    }
+
+    [Fact]
+    public void A_call_of_a_user_is_refused_by_role_and_name()
+    {
+        var message = new ChatMessage(ChatRole.User, [new FunctionCallContent("1", "f")]);
+        var fault = Assert.Throws<NotSupportedException>(() => ChatRequests.From([message], null, s_defaults));
+        Assert.Contains("\"user\" holds FunctionCallContent", fault.Message, StringComparison.Ordinal);
+    }
 }

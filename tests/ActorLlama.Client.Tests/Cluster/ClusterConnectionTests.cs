@@ -72,6 +72,38 @@ public sealed class ClusterConnectionTests
         Assert.Equal(5, parts.Usage!.OutputTokenCount);
     }
 
+    /// <summary>A dialog of three requests, run by the library's own loop: a call behind prose, cut at every character, its result, the answer.</summary>
+    [Fact]
+    public async Task The_chat_client_streams_calls_of_functions_and_takes_their_results()
+    {
+        var prompts = new List<Prompt>();
+        await using var cluster = await FakeCluster.StartAsync(1, new FakeGateActor.Faults(0.1, 0.1, Seed: 2, Tokens: 0, Script: prompt =>
+        {
+            lock (prompts) if (!prompts.Contains(prompt)) prompts.Add(prompt);
+            return [.. prompt.Dialog!.Value[^1].Role == "tool" ? ["It is 18 °C", "."] : "Let me see. [weather(city=\"Zürich\", days=2)]".Select(c => $"{c}"), "<|eom|>"];
+        }));
+        using var client = new ClusterChatClient(await ClusterConnection.ConnectAsync(cluster.AddressOf(0), s_connect), FakeCluster.Model);
+        var options = new ChatOptions { Tools = [AIFunctionFactory.Create((string city, int days) => $"18 °C in {city} for {days} days", "weather")] };
+        List<ChatMessage> dialog = [new(ChatRole.User, "Weather?")];
+        var updates = await client.GetStreamingResponseAsync(dialog, options).ToListAsync().AsTask().WaitAsync(s_bound);
+        Assert.Equal("Let me see. ", string.Concat(updates.Select(u => u.Text)));
+        Assert.True(updates.Count(u => u.Text.Length > 0) > 3, "the prose came in one piece");
+        Assert.Equal(ChatFinishReason.ToolCalls, updates[^1].FinishReason);
+        var call = updates.SelectMany(u => u.Contents).OfType<FunctionCallContent>().Single();
+        var result = await ((AIFunction)options.Tools[0]).InvokeAsync(new AIFunctionArguments(call.Arguments));
+        dialog.AddRange(updates.ToChatResponse().Messages);
+        dialog.Add(new ChatMessage(ChatRole.Tool, [new FunctionResultContent(call.CallId, result)]));
+        var answer = await client.GetResponseAsync(dialog, options).WaitAsync(s_bound);
+        Assert.Equal(("It is 18 °C.", ChatFinishReason.Stop), (answer.Text, answer.FinishReason));
+        Assert.Equal("weather", prompts[^1].Tools!.Value.Single().Name);
+        Assert.Equal(
+            [
+                new("user", "Weather?"), new ChatTurn("assistant", "Let me see. ", [new ChatCall("weather", "{\"city\":\"Zürich\",\"days\":2}")]),
+                new("tool", "18 °C in Zürich for 2 days"),
+            ],
+            prompts[^1].Dialog!.Value.AsEnumerable());
+    }
+
     [Fact]
     public async Task An_address_where_nothing_listens_is_told_within_the_time_given()
     {

@@ -10,8 +10,11 @@ namespace ActorLlama.Client.Tests;
 /// </summary>
 internal sealed class FakeGateActor(FakeGateActor.Faults faults) : UntypedActor, IWithTimers
 {
-    /// <summary>Chances, and how many tokens a session has. <c>ForgetAt</c>: once a session has sent this many, its node dies, once.</summary>
-    internal sealed record Faults(double Lose, double Repeat, int Seed, int Tokens, int ForgetAt = int.MaxValue);
+    /// <summary>
+    /// Chances, and how many tokens a session has. <c>ForgetAt</c>: once a session has sent this many, its node dies, once. <c>Script</c>:
+    /// the texts of a session's tokens, which then are all it has.
+    /// </summary>
+    internal sealed record Faults(double Lose, double Repeat, int Seed, int Tokens, int ForgetAt = int.MaxValue, Func<Prompt, string[]>? Script = null);
 
     internal sealed class ForwardTo(IActorRef other) : INoSerializationVerificationNeeded
     {
@@ -23,7 +26,7 @@ internal sealed class FakeGateActor(FakeGateActor.Faults faults) : UntypedActor,
         public static SendTick Instance { get; } = new();
     }
 
-    private sealed record Session(long Epoch, IActorRef Client, int Acknowledged, int Made, int MaxTokens);
+    private sealed record Session(long Epoch, IActorRef Client, int Acknowledged, int Made, int MaxTokens, string[]? Script);
 
     private readonly Dictionary<SessionId, Session> _sessions = [];
     private readonly Random _random = new(faults.Seed);
@@ -54,7 +57,7 @@ internal sealed class FakeGateActor(FakeGateActor.Faults faults) : UntypedActor,
     private void OnOpen(SessionProtocol.Open open)
     {
         if (!_sessions.TryGetValue(open.Session, out var session) || session.Epoch < open.Epoch)
-            _sessions[open.Session] = session = new Session(open.Epoch, Sender, open.GeneratedSoFar.Length, open.GeneratedSoFar.Length, open.Limits.MaxTokens);
+            _sessions[open.Session] = session = new Session(open.Epoch, Sender, open.GeneratedSoFar.Length, open.GeneratedSoFar.Length, open.Limits.MaxTokens, faults.Script?.Invoke(open.Prompt));
         _sessions[open.Session] = session with { Client = Sender };
         Say(Sender, new SessionProtocol.Opened(open.Session, open.Epoch, open.Prompt.Tokens ?? []));
     }
@@ -78,7 +81,7 @@ internal sealed class FakeGateActor(FakeGateActor.Faults faults) : UntypedActor,
         else Say(Sender, new SessionProtocol.Refused(id, epoch, RefusalReason.Unknown, "unknown", 0));
     }
 
-    private int End(Session session) => Math.Min(faults.Tokens, session.MaxTokens);
+    private int End(Session session) => Math.Min(session.Script?.Length ?? faults.Tokens, session.MaxTokens);
 
     private void SendAll()
     {
@@ -94,9 +97,9 @@ internal sealed class FakeGateActor(FakeGateActor.Faults faults) : UntypedActor,
             var made = Math.Min(session.Made + 2, End(session));
             _sessions[id] = session with { Made = made };
             ImmutableArray<int> ids = [.. Enumerable.Range(session.Acknowledged, Math.Max(0, made - session.Acknowledged)).Select(i => 1000 + i)];
-            Say(session.Client, new SessionProtocol.Tokens(id, session.Epoch, session.Acknowledged, ids, [.. ids.Select(i => $"{i} ")]));
+            Say(session.Client, new SessionProtocol.Tokens(id, session.Epoch, session.Acknowledged, ids, [.. ids.Select(i => session.Script?[i - 1000] ?? $"{i} ")]));
             if (made == End(session))
-                Say(session.Client, new SessionProtocol.Finished(id, session.Epoch, made, FinishReason.Length, "", null, new SessionProtocol.Timings(1, 2)));
+                Say(session.Client, new SessionProtocol.Finished(id, session.Epoch, made, session.Script is null ? FinishReason.Length : FinishReason.Stop, "", null, new SessionProtocol.Timings(1, 2)));
         }
     }
 

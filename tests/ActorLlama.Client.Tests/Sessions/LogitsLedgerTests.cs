@@ -12,10 +12,9 @@ public sealed class LogitsLedgerTests
     {
         var ledger = new LogitsLedger();
         ledger.Add(Part(3, 2, s_row[2..]));
-        Assert.Equal([3], ledger.Missing(3, 4));
+        Assert.Empty(ledger.Rows());
         ledger.Add(Part(3, 0, s_row[..2]));
         ledger.Add(Part(3, 2, s_row[2..]));
-        Assert.Empty(ledger.Missing(3, 4));
         Assert.Equal(s_row, ledger.Rows()[3]);
     }
 
@@ -25,8 +24,11 @@ public sealed class LogitsLedgerTests
         var ledger = new LogitsLedger();
         ledger.Add(Part(1, 0, s_row));
         ledger.Add(Part(2, 1, s_row[1..]));
-        Assert.Equal([0, 2], ledger.Missing(0, 3));
         Assert.Equal([1], ledger.Rows().Keys);
+        Assert.Equal(0, ledger.FirstMissing(LogitsWanted.All, [7, 8], 2));
+        Assert.Equal(2, ledger.FirstMissing(LogitsWanted.Generated, [7, 8], 2));
+        Assert.Null(ledger.FirstMissing(LogitsWanted.Generated, [7, 8], 1));
+        Assert.Null(ledger.FirstMissing(LogitsWanted.None, [7, 8], 2));
     }
 
     [Theory]

@@ -190,14 +190,73 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
-    public async Task Missing_logits_fail_the_session()
+    public async Task Logits_that_were_lost_are_computed_again_from_all_tokens_but_the_last()
+    {
+        var actor = Start(Request() with { Logits = LogitsWanted.Generated });
+        Opened(actor);
+        actor.Tell(Logits(1, 2), TestActor);
+        actor.Tell(Tokens(1, 0, 10, 11), TestActor);
+        Sent<SessionProtocol.Acknowledge>();
+        actor.Tell(Finished(1, 2), TestActor);
+        Sent<SessionProtocol.Acknowledge>();
+        var again = Sent<SessionProtocol.Open>();
+        Assert.Equal(2, again.Epoch);
+        Assert.Equal([10], again.GeneratedSoFar.AsEnumerable());
+        Assert.False(_output.Completed.Task.IsCompleted);
+
+        actor.Tell(new SessionProtocol.Opened(s_session, 2, [1, 2, 3]), TestActor);
+        Pass(s_second);
+        Assert.Equal(1, Sent<SessionProtocol.Resume>().NextIndex);
+        actor.Tell(Logits(2, 2), TestActor);
+        actor.Tell(Logits(2, 3), TestActor);
+        actor.Tell(Tokens(2, 1, 11), TestActor);
+        Sent<SessionProtocol.Acknowledge>();
+        actor.Tell(Finished(2, 2), TestActor);
+        var result = await _output.Completed.Task.WaitAsync(s_second * 5);
+        Assert.Equal([2, 3], result.Logits.Keys);
+        var ids = await IdsAsync();
+        Assert.Equal([10, 11], ids);
+    }
+
+    [Fact]
+    public async Task Logits_that_never_arrive_fail_the_session_after_a_few_computations()
     {
         var actor = Start(Request() with { Logits = LogitsWanted.All });
         Opened(actor);
-        actor.Tell(new SessionProtocol.LogitsPart(s_session, 1, 0, 0, 1, new byte[4]), TestActor);
-        actor.Tell(Finished(1, 0), TestActor);
+        for (var epoch = 1; epoch <= 4; epoch++)
+        {
+            actor.Tell(new SessionProtocol.Opened(s_session, epoch, [1, 2, 3]), TestActor);
+            actor.Tell(Logits(epoch, 0), TestActor);
+            actor.Tell(Finished(epoch, 0), TestActor);
+            Sent<SessionProtocol.Acknowledge>();
+            if (epoch < 4) Assert.Equal(epoch + 1, Sent<SessionProtocol.Open>().Epoch);
+        }
+
         var failure = await Assert.ThrowsAsync<GenerationFailedException>(() => _output.Completed.Task.WaitAsync(s_second * 5));
         Assert.Contains("position 1", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("4 times", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Log_probabilities_come_with_their_tokens_each_once()
+    {
+        var actor = Start(Request() with { LogProbs = 0 });
+        Opened(actor);
+        TokenLogProbs First = new(-0.5f, [], []), Second = new(-1, [], []);
+        actor.Tell(Tokens(1, 0, 10) with { LogProbs = [First] }, TestActor);
+        actor.Tell(Tokens(1, 0, 10, 11) with { LogProbs = [First, Second] }, TestActor);
+        actor.Tell(Finished(1, 2), TestActor);
+        Assert.Equal([First, Second], (await _output.Completed.Task.WaitAsync(s_second * 5)).LogProbs.AsEnumerable());
+    }
+
+    [Fact]
+    public async Task A_token_without_the_log_probabilities_that_were_asked_for_fails_the_session()
+    {
+        var actor = Start(Request() with { LogProbs = 2 });
+        Opened(actor);
+        actor.Tell(Tokens(1, 0, 10), TestActor);
+        var failure = await Assert.ThrowsAsync<GenerationFailedException>(() => _output.Completed.Task.WaitAsync(s_second * 5));
+        Assert.Contains("1 ids came with log-probabilities for 0", failure.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -220,6 +279,8 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
 
     private static SessionProtocol.Tokens Tokens(long epoch, int first, params int[] ids) =>
         new(s_session, epoch, first, [.. ids], [.. ids.Select(i => $"<{i}>")]);
+
+    private static SessionProtocol.LogitsPart Logits(long epoch, int position) => new(s_session, epoch, position, 0, 1, new byte[4]);
 
     private static SessionProtocol.Finished Finished(long epoch, int count) =>
         new(s_session, epoch, count, FinishReason.Length, "!", null, new SessionProtocol.Timings(1, 2));

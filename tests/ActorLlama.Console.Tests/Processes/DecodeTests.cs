@@ -1,4 +1,9 @@
+using System.Collections.Immutable;
 using System.Text.Json;
+using ActorLlama.Client;
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+using ActorLlama.Text;
 
 namespace ActorLlama.Cli.Tests;
 
@@ -101,6 +106,43 @@ public sealed class DecodeTests(ClusterFixture cluster) : IClassFixture<ClusterF
         Assert.Equal("Ready", status.RootElement.GetProperty("state").GetString());
         Assert.All(status.RootElement.GetProperty("nodes").EnumerateArray(), n => Assert.True(
             n.GetProperty("stages").GetArrayLength() + n.GetProperty("shards").GetArrayLength() > 0));
+    }
+
+    [Fact]
+    public async Task A_dialog_with_tools_is_prompted_in_the_chat_format_and_answered_with_special_tokens_in_their_spelling()
+    {
+        ChatTool weather = new("weather", "Weather of a city", "{\"type\":\"object\"}");
+        ImmutableArray<ChatTurn> turns = [new("user", "Rain?"), new("assistant", "", [new("weather", "{\"city\":\"Bern\"}")]), new("tool", "no")];
+        var tokenizer = LlamaTokenizer.Load(Path.Combine(ProgramRun.SampleModel, "tokenizer.model"), new TokenizerOptions(4096, 2048, [2049, 2055, 2056], 2066));
+        var dialog = ToolPrompt.AddTools(
+            [
+                new(ChatRole.User, "Rain?"), new ChatMessage(ChatRole.Assistant, "") { ToolCalls = [new ToolCall("weather", "{\"city\": \"Bern\"}")] },
+                new(ChatRole.Tool, "no"),
+            ],
+            [new ToolDefinition(weather.Name, weather.Description, weather.ParametersJson)]);
+        var result = await cluster.Connection.OpenSession(new GenerationRequest(GenerationRequest.Dialog(turns, [weather]), 300)
+        {
+            Sampling = new SamplingOptions(100, 1, 0, 6), ShowSpecial = true, IgnoreEos = true,
+        }).ReadToEndAsync();
+        Assert.Equal(new ChatFormat(tokenizer).EncodeDialog(dialog), result.PromptTokens);
+        Assert.Contains(result.Tokens, tokenizer.IsSpecial);
+        Assert.Equal(tokenizer.Decode(result.Tokens.AsSpan()), result.Text);
+    }
+
+    [Fact]
+    public async Task Choices_of_one_prompt_and_seed_differ_and_each_is_the_same_alone()
+    {
+        var request = new GenerationRequest(GenerationRequest.Text("ROMEO:"), 12) { Sampling = new SamplingOptions(1, 1, 0, 5), LogProbs = 1, Logits = LogitsWanted.Generated };
+        var together = await Task.WhenAll(cluster.Connection.OpenChoices(request, 3).Select(stream => stream.ReadToEndAsync()));
+        Assert.Equal(3, together.Select(result => result.Text).Distinct().Count());
+        var alone = await cluster.Connection.OpenSession(request with { Choice = 2 }).ReadToEndAsync();
+        Assert.Equal(alone.Tokens.AsEnumerable(), together[2].Tokens);
+        Assert.Equal(alone.LogProbs.AsEnumerable(), together[2].LogProbs);
+        foreach (var (token, index) in alone.Tokens.Select((token, index) => (token, index)))
+        {
+            var likely = TokenLikelihood.Of(alone.Logits[alone.PromptTokens.Length - 1 + index], token, 1);
+            Assert.Equal(new TokenLogProbs(likely.LogProb, likely.TopIds, likely.TopLogProbs), alone.LogProbs[index]);
+        }
     }
 
     private static int[] Ints(JsonElement result, string name) => [.. result.GetProperty(name).EnumerateArray().Select(e => e.GetInt32())];
