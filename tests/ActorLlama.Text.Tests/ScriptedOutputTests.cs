@@ -33,7 +33,7 @@ public class ScriptedOutputTests
             for (var cut = 0; cut <= ids.Length; cut++)
             {
                 var parser = new AssistantParser();
-                var events = parser.Push(Tokenizers.Full.Decode(ids[..cut])).AddRange(parser.Push(Tokenizers.Full.Decode(ids[cut..]))).AddRange(parser.Finish());
+                var events = parser.Push(Tokenizers.Full.Decode(ids.AsSpan(0, cut))).AddRange(parser.Push(Tokenizers.Full.Decode(ids.AsSpan(cut)))).AddRange(parser.Finish());
                 Assert.Equal(AssistantParser.Parse(raw), Whole(events));
             }
         }

@@ -122,7 +122,9 @@ public sealed class DecodeTests(ClusterFixture cluster) : IClassFixture<ClusterF
             [new ToolDefinition(weather.Name, weather.Description, weather.ParametersJson)]);
         var result = await cluster.Connection.OpenSession(new GenerationRequest(GenerationRequest.Dialog(turns, [weather]), 300)
         {
-            Sampling = new SamplingOptions(100, 1, 0, 6), ShowSpecial = true, IgnoreEos = true,
+            Sampling = new SamplingOptions(100, 1, 0, 6),
+            ShowSpecial = true,
+            IgnoreEos = true,
         }).ReadToEndAsync();
         Assert.Equal(new ChatFormat(tokenizer).EncodeDialog(dialog), result.PromptTokens);
         Assert.Contains(result.Tokens, tokenizer.IsSpecial);
