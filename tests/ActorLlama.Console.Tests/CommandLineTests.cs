@@ -21,7 +21,7 @@ public sealed class CommandLineTests
     [InlineData("decode --model m --prompt x --max-tokens 0", "--max-tokens is 0")]
     [InlineData("node", "config")]
     public async Task Wrong_usage_is_told_in_one_line(string line, params string[] parts) =>
-        (await ProgramRun.ToEndAsync(line.Split(' '))).AssertFailed(CommandLine.WrongUsage, parts);
+        (await InProcess.RunAsync(line.Split(' '))).AssertFailed(CommandLine.WrongUsage, parts);
 
     [Theory]
     [InlineData("decode --model /nowhere/m --prompt x", "\"/nowhere/m\"", "does not exist")]
@@ -31,20 +31,24 @@ public sealed class CommandLineTests
     [InlineData("cluster status --cluster here", "\"here\"", "HOST:PORT")]
     [InlineData("init --shape nothing --out /nowhere/o", "\"nothing\"", "\"tiny-scout\"")]
     public async Task Files_and_values_that_are_not_there_are_named(string line, params string[] parts) =>
-        (await ProgramRun.ToEndAsync(line.Split(' '))).AssertFailed(CommandLine.Failed, parts);
+        (await InProcess.RunAsync(line.Split(' '))).AssertFailed(CommandLine.Failed, parts);
 
     [Theory]
     [InlineData("--prompt")]
     [InlineData("--prompt-tokens")]
     public async Task An_empty_prompt_is_refused(string option) =>
-        (await ProgramRun.ToEndAsync(["decode", "--model", ProgramRun.SampleModel, option, ""])).AssertFailed(CommandLine.Failed, "empty");
+        (await InProcess.RunAsync(["decode", "--model", ProgramRun.SampleModel, option, ""])).AssertFailed(CommandLine.Failed, "empty");
+
+    [Fact]
+    public async Task A_process_says_the_same_and_its_exit_code_tells() =>
+        (await ProgramRun.ToEndAsync(["up", "--nodes", "0"])).AssertFailed(CommandLine.WrongUsage, "--nodes is 0");
 
     [Fact]
     public async Task Help_lists_every_verb()
     {
         var ended = await ProgramRun.ToEndAsync(["--help"]);
         Assert.Equal(0, ended.ExitCode);
-        foreach (var verb in new[] { "node", "up", "chat", "decode", "verify", "tokenize", "init", "cluster" })
+        foreach (var verb in new[] { "node", "up", "chat", "decode", "verify", "plan", "tokenize", "init", "cluster" })
             Assert.Contains($" {verb} ", ended.Output, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', ended.Output);
     }
@@ -65,10 +69,10 @@ public sealed class CommandLineTests
     {
         using var folder = new TemporaryFolder();
         var target = folder.PathOf("scout");
-        var ended = await ProgramRun.ToEndAsync(["init", "--shape", "tiny-scout", "--seed", "1", "--out", target]);
+        var ended = await InProcess.RunAsync(["init", "--shape", "tiny-scout", "--seed", "1", "--out", target]);
         Assert.Equal(0, ended.ExitCode);
         Assert.Equal(target + "\n", ended.Output);
         using (var checkpoint = Checkpoints.CheckpointDirectory.Open(target)) Assert.Equal(128, checkpoint.Config.HiddenSize);
-        (await ProgramRun.ToEndAsync(["init", "--shape", "tiny-scout", "--out", target])).AssertFailed(CommandLine.Failed, target);
+        (await InProcess.RunAsync(["init", "--shape", "tiny-scout", "--out", target])).AssertFailed(CommandLine.Failed, target);
     }
 }

@@ -9,5 +9,5 @@ internal static class Terminal
     public static IAnsiConsole Out => AnsiConsole.Console;
 
     /// <summary>Standard error: for what must not mix with a result.</summary>
-    public static IAnsiConsole Error { get; } = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+    public static IAnsiConsole Error => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
 }

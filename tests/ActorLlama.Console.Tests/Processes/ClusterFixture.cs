@@ -2,7 +2,14 @@ using ActorLlama.Client;
 
 namespace ActorLlama.Cli.Tests;
 
-/// <summary>Three node processes that serve the sample model.</summary>
+/// <summary>Three node processes that serve the sample model, started once for all tests of this collection.</summary>
+[CollectionDefinition(Name)]
+public sealed class ClusterCollection : ICollectionFixture<ClusterFixture>
+{
+    public const string Name = "cluster";
+}
+
+/// <summary>See <see cref="ClusterCollection"/>.</summary>
 public sealed class ClusterFixture : IAsyncLifetime
 {
     private Attachment? _attachment;

@@ -7,8 +7,9 @@ using ActorLlama.Text;
 
 namespace ActorLlama.Cli.Tests;
 
-/// <summary>Decoding, chatting and looking through real processes.</summary>
-public sealed class DecodeTests(ClusterFixture cluster) : IClassFixture<ClusterFixture>
+/// <summary>Decoding, chatting and looking, against real node processes.</summary>
+[Collection(ClusterCollection.Name)]
+public sealed class DecodeTests(ClusterFixture cluster)
 {
     private static readonly string s_golden = Path.Combine(ProgramRun.SampleModel, "golden.safetensors");
 
@@ -30,7 +31,7 @@ public sealed class DecodeTests(ClusterFixture cluster) : IClassFixture<ClusterF
         string[] line = ["decode", "--cluster", cluster.Address, "--prompt", "ROMEO:", "--max-tokens", "20", "--temperature", "0.9", "--seed", "5"];
         var text = await ProgramRun.ToEndAsync(line);
         Assert.True(text.ExitCode == 0, text.Error);
-        var again = await ProgramRun.ToEndAsync([.. line, "--json"]);
+        var again = await InProcess.RunAsync([.. line, "--json"]);
         using var json = JsonDocument.Parse(again.LastLine);
         Assert.Equal(json.RootElement.GetProperty("text").GetString() + Environment.NewLine, text.Output);
     }
@@ -57,13 +58,13 @@ public sealed class DecodeTests(ClusterFixture cluster) : IClassFixture<ClusterF
     [Fact]
     public async Task A_prompt_longer_than_the_context_is_refused_with_both_numbers()
     {
-        var ended = await ProgramRun.ToEndAsync(["decode", "--cluster", cluster.Address, "--prompt-tokens", string.Join(',', Enumerable.Repeat(5, 1100))]);
+        var ended = await InProcess.RunAsync(["decode", "--cluster", cluster.Address, "--prompt-tokens", string.Join(',', Enumerable.Repeat(5, 1100))]);
         ended.AssertFailed(CommandLine.Failed, "1100", "1024");
     }
 
     [Fact]
     public async Task A_token_that_does_not_exist_is_refused() =>
-        (await ProgramRun.ToEndAsync(["decode", "--cluster", cluster.Address, "--prompt-tokens", "1,99999"])).AssertFailed(CommandLine.Failed, "99999");
+        (await InProcess.RunAsync(["decode", "--cluster", cluster.Address, "--prompt-tokens", "1,99999"])).AssertFailed(CommandLine.Failed, "99999");
 
     [Fact]
     public async Task Ctrl_C_ends_a_decode_and_frees_its_session()
@@ -98,10 +99,10 @@ public sealed class DecodeTests(ClusterFixture cluster) : IClassFixture<ClusterF
     [Fact]
     public async Task Status_shows_every_node_as_table_and_as_json()
     {
-        var table = await ProgramRun.ToEndAsync(["cluster", "status", "--cluster", cluster.Address]);
+        var table = await InProcess.RunAsync(["cluster", "status", "--cluster", cluster.Address]);
         Assert.Equal(0, table.ExitCode);
         foreach (var name in new[] { "node-1", "node-2", "node-3", "Ready" }) Assert.Contains(name, table.Output, StringComparison.Ordinal);
-        var json = await ProgramRun.ToEndAsync(["cluster", "status", "--cluster", cluster.Address, "--json"]);
+        var json = await InProcess.RunAsync(["cluster", "status", "--cluster", cluster.Address, "--json"]);
         using var status = JsonDocument.Parse(json.LastLine);
         Assert.Equal("Ready", status.RootElement.GetProperty("state").GetString());
         Assert.All(status.RootElement.GetProperty("nodes").EnumerateArray(), n => Assert.True(
@@ -151,7 +152,7 @@ public sealed class DecodeTests(ClusterFixture cluster) : IClassFixture<ClusterF
 
     private async Task<JsonElement> DecodeAsync(params string[] arguments)
     {
-        var ended = await ProgramRun.ToEndAsync(["decode", "--cluster", cluster.Address, "--json", .. arguments]);
+        var ended = await InProcess.RunAsync(["decode", "--cluster", cluster.Address, "--json", .. arguments]);
         Assert.True(ended.ExitCode == 0, ended.Error);
         using var json = JsonDocument.Parse(ended.LastLine);
         return json.RootElement.Clone();

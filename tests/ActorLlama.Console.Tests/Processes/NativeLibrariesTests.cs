@@ -3,7 +3,8 @@ using ActorLlama.TestKit;
 namespace ActorLlama.Cli.Tests;
 
 /// <summary>Verbs that do not compute start without libtorch: the loader's own trace says which libraries a run opened.</summary>
-public sealed class NativeLibrariesTests(ClusterFixture cluster) : IClassFixture<ClusterFixture>
+[Collection(ClusterCollection.Name)]
+public sealed class NativeLibrariesTests(ClusterFixture cluster)
 {
     [Theory]
     [InlineData("cluster status --json")]

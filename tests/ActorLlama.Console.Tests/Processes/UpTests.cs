@@ -9,18 +9,18 @@ namespace ActorLlama.Cli.Tests;
 public sealed class UpTests
 {
     [Theory]
-    [InlineData(ProgramRun.SigTerm)]
-    [InlineData(ProgramRun.SigInt)]
-    [InlineData(ProgramRun.SigKill)]
-    public async Task Up_tells_addresses_and_states_and_leaves_no_process_whatever_ends_it(int signal)
+    [InlineData(ProgramRun.SigTerm, "node-1", "node-2", "node-3")]
+    [InlineData(ProgramRun.SigInt, "node-1", "node-2")]
+    [InlineData(ProgramRun.SigKill, "node-1", "node-2")]
+    public async Task Up_tells_addresses_and_states_and_leaves_no_process_whatever_ends_it(int signal, params string[] names)
     {
         using var logs = new TemporaryFolder();
-        using var up = ProgramRun.Start(["up", "--nodes", "3", "--model", ProgramRun.SampleModel, "--logs", logs.Path, "--json"]);
+        using var up = ProgramRun.Start(["up", "--nodes", $"{names.Length}", "--model", ProgramRun.SampleModel, "--logs", logs.Path, "--json"]);
         var first = await LineAsync(up);
         var nodes = first.GetProperty("nodes").EnumerateArray().ToArray();
-        Assert.Equal(["node-1", "node-2", "node-3"], nodes.Select(n => n.GetProperty("name").GetString()!));
+        Assert.Equal(names, nodes.Select(n => n.GetProperty("name").GetString()!));
         Assert.Equal(nodes[0].GetProperty("address").GetString(), first.GetProperty("address").GetString());
-        Assert.Equal(3, nodes.Select(n => n.GetProperty("address").GetString()).Distinct().Count());
+        Assert.Equal(names.Length, nodes.Select(n => n.GetProperty("address").GetString()).Distinct().Count());
         var states = new List<string>();
         while (states.LastOrDefault() != "Ready") states.Add((await LineAsync(up)).GetProperty("state").GetString()!);
         Assert.Equal(states.Distinct(), states);
@@ -29,7 +29,7 @@ public sealed class UpTests
         var ended = await up.EndAsync();
         if (signal != ProgramRun.SigKill) Assert.True(ended.ExitCode == 0, ended.Error);
         await ProgramRun.AllEndAsync(nodes.Select(n => n.GetProperty("pid").GetInt32()), $"after signal {signal}");
-        Assert.Equal(3, Directory.GetFiles(logs.Path, "node-*.log").Length);
+        Assert.Equal(names.Length, Directory.GetFiles(logs.Path, "node-*.log").Length);
     }
 
     [Fact]
@@ -45,14 +45,18 @@ public sealed class UpTests
         Assert.Empty(ended.Output);
     }
 
+    [Fact]
+    public async Task A_node_with_a_device_that_does_not_exist_says_which_and_ends() => (await ProgramRun.ToEndAsync(
+            ["node", "--config", ProgramFiles.Config("local-1.conf"), $"actorllama.model.path=\"{ProgramRun.SampleModel}\"", "actorllama.node.devices=[\"cuda:99\"]"]))
+        .AssertFailed(CommandLine.Failed, "cuda:99");
+
     [Theory]
     [InlineData("actorllama.model.pth=x", "pth")]
-    [InlineData("actorllama.node.devices=[\"cuda:99\"]", "cuda:99")]
     [InlineData("actorllama.model.path=\"/nowhere/m\"", "/nowhere/m")]
     [InlineData("actorllama.model.dtype=float64", "float64")]
     [InlineData("nonsense", "nonsense")]
     public async Task A_node_with_a_wrong_setting_says_which_and_ends(string setting, string part) =>
-        (await ProgramRun.ToEndAsync(["node", "--config", ProgramFiles.Config("local-1.conf"), $"actorllama.model.path=\"{ProgramRun.SampleModel}\"", setting]))
+        (await InProcess.RunAsync(["node", "--config", ProgramFiles.Config("local-1.conf"), $"actorllama.model.path=\"{ProgramRun.SampleModel}\"", setting]))
             .AssertFailed(CommandLine.Failed, part);
 
     [Fact]
