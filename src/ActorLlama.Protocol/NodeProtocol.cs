@@ -22,7 +22,8 @@ public static class NodeProtocol
         [property: Key(7)] long PlanEpoch,
         [property: Key(8)] ImmutableArray<HeldStage> Stages,
         [property: Key(9)] ImmutableArray<HeldShard> Shards,
-        [property: Key(10)] NodeCounters Counters) : IClusterMessage;
+        [property: Key(10)] NodeCounters Counters,
+        [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows) : IClusterMessage;
 
     /// <summary>The node cannot serve here; it says so in its log and its offer is not planned with.</summary>
     [MessagePackObject]
@@ -80,6 +81,17 @@ public static class NodeProtocol
         [property: Key(3)] long LoadedBytes,
         [property: Key(4)] long RowsComputed,
         [property: Key(5)] string? Fault);
+
+    /// <summary>
+    /// Rows that a replica has computed since it was loaded. <c>Rows[m·E + e]</c>: of its expert e (of E) in the m-th MoE layer of the model; empty
+    /// where that would be more than <see cref="MaxExpertCounters"/>.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record ExpertRows(
+        [property: Key(0)] int Shard, [property: Key(1)] int Replica, [property: Key(2)] ImmutableArray<long> Rows);
+
+    /// <summary>Counters that a replica reports at most, so that an offer stays small.</summary>
+    public const int MaxExpertCounters = 1 << 15;
 
     /// <summary>
     /// Running totals of a node's process. Of its memory: bytes that are resident, those of them that are its own and no file's, those of

@@ -95,7 +95,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
         {
             if (!held.Actor.Equals(actor)) continue;
             _shards.Remove(key);
-            Fail(new DeviceProtocol.ShardHeld(new(held.Placement.Epoch, held.Placement, null, 0, 0, Gone(actor)), new WorkCounter()));
+            Fail(new DeviceProtocol.ShardHeld(new(held.Placement.Epoch, held.Placement, null, 0, 0, Gone(actor)), WorkCounter.None));
         }
     }
 

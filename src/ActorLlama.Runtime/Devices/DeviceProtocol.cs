@@ -1,4 +1,5 @@
 using ActorLlama.Protocol;
+using ActorLlama.Runtime.Experts;
 using Akka.Actor;
 
 namespace ActorLlama.Runtime.Devices;
@@ -25,14 +26,4 @@ internal static class DeviceProtocol
     public sealed record ShardHeld(NodeProtocol.HeldShard Shard, WorkCounter Work) : INoSerializationVerificationNeeded;
 
     public sealed record WiredStage(StagePlacement Placement, long PipelineEpoch);
-}
-
-/// <summary>Rows an expert shard has computed; written on its device's thread, read by its node.</summary>
-internal sealed class WorkCounter
-{
-    private long _rows;
-
-    public long Rows => Interlocked.Read(ref _rows);
-
-    public void Add(int rows) => Interlocked.Add(ref _rows, rows);
 }

@@ -16,12 +16,14 @@ internal sealed class ExpertActor : DeviceWorker
     private readonly NodeContext _node;
     private readonly NodeDevice _device;
     private readonly ShardPlacement _placement;
-    private readonly WorkCounter _work = new();
+    private readonly WorkCounter _work;
     private LaneTarget? _self;
     private ExpertGroup? _group;
 
     public ExpertActor(NodeContext node, NodeDevice device, ShardPlacement placement)
-        : base(node.Gauges.AddExpertTime) => (_node, _device, _placement) = (node, device, placement);
+        : base(node.Gauges.AddExpertTime) =>
+        (_node, _device, _placement, _work) =
+            (node, device, placement, new WorkCounter(node.Model.Config.IsMoe, placement.FirstExpert, placement.Experts));
 
     public static Props Props(NodeContext node, NodeDevice device, ShardPlacement placement) =>
         Akka.Actor.Props.Create(() => new ExpertActor(node, device, placement));
@@ -86,7 +88,7 @@ internal sealed class ExpertActor : DeviceWorker
     {
         using var rows = Rows.Open(_device.Backend, envelope.Payload!, _node.Model.Config.HiddenSize);
         var results = _group!.Run(run.Call.Layer, rows, run.Experts.AsSpan());
-        _work.Add(run.Experts.Length);
+        _work.Add(run.Call.Layer, run.Experts.AsSpan());
         Answer(envelope, new ExpertProtocol.Ran(run.Call), Rows.ToPayload(_device.Backend, results, _node.Lane, envelope.ReplyTo!.Value));
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
+using ActorLlama.Runtime.Experts;
 using ActorLlama.Runtime.Scheduling;
 using Akka.Actor;
 using Akka.Event;
@@ -73,7 +74,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         _node.Board.Plan.Epoch,
         [.. _stages.Values.Select(WithScheduler)],
         [.. _shards.Values.Select(s => s.Held with { RowsComputed = s.Work.Rows })],
-        Counters()));
+        Counters(),
+        [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))]));
 
     /// <summary>Bytes over lanes are those of messages: heartbeats would make an idle node look busy.</summary>
     private NodeProtocol.NodeCounters Counters()
