@@ -23,7 +23,8 @@ public static class NodeProtocol
         [property: Key(8)] ImmutableArray<HeldStage> Stages,
         [property: Key(9)] ImmutableArray<HeldShard> Shards,
         [property: Key(10)] NodeCounters Counters,
-        [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows) : IClusterMessage;
+        [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows,
+        [property: Key(12)] ImmutableArray<PipelineLoad> Pipelines) : IClusterMessage;
 
     /// <summary>The node cannot serve here; it says so in its log and its offer is not planned with.</summary>
     [MessagePackObject]
@@ -92,6 +93,43 @@ public static class NodeProtocol
 
     /// <summary>Counters that a replica reports at most, so that an offer stays small.</summary>
     public const int MaxExpertCounters = 1 << 15;
+
+    /// <summary>
+    /// What the scheduler of a pipeline holds now, on the node of its stage 0, and what it has done since the pipeline was formed.
+    /// </summary>
+    /// <param name="Pipeline">The pipeline's number in the plan.</param>
+    /// <param name="Epoch">The epoch of its stages.</param>
+    /// <param name="Running">Sequences that are let in.</param>
+    /// <param name="MaxRunning">The most that may be.</param>
+    /// <param name="Waiting">Sequences that wait to be.</param>
+    /// <param name="BatchesInFlight">Batches that its stages have.</param>
+    /// <param name="Whole">KV blocks of the layers that see the whole context.</param>
+    /// <param name="Chunked">KV blocks of the layers that see a chunk of it.</param>
+    /// <param name="SharedBlocks">Blocks that several running sequences hold.</param>
+    /// <param name="ReusedPositions">Positions that were taken over from others instead of computed.</param>
+    /// <param name="Preemptions">How often KV was taken from a running sequence.</param>
+    /// <param name="Busy">How many sessions were told that too many wait.</param>
+    [MessagePackObject]
+    public sealed record PipelineLoad(
+        [property: Key(0)] int Pipeline,
+        [property: Key(1)] long Epoch,
+        [property: Key(2)] int Running,
+        [property: Key(3)] int MaxRunning,
+        [property: Key(4)] int Waiting,
+        [property: Key(5)] int BatchesInFlight,
+        [property: Key(6)] KvBlocks Whole,
+        [property: Key(7)] KvBlocks Chunked,
+        [property: Key(8)] long SharedBlocks,
+        [property: Key(9)] long ReusedPositions,
+        [property: Key(10)] long Preemptions,
+        [property: Key(11)] long Busy);
+
+    /// <summary>
+    /// Blocks of 64 positions. Used: by running sequences, shared ones once. Held: those too that are only kept for prompts that begin alike.
+    /// Total: given by the plan.
+    /// </summary>
+    [MessagePackObject]
+    public readonly record struct KvBlocks([property: Key(0)] long Used, [property: Key(1)] long Held, [property: Key(2)] long Total);
 
     /// <summary>
     /// Running totals of a node's process. Of its memory: bytes that are resident, those of them that are its own and no file's, those of

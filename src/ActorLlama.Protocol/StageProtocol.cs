@@ -40,7 +40,8 @@ public static class StageProtocol
     /// <summary>
     /// Rows [Start, Start + Count) of a sequence. <paramref name="Sampling"/>: sample the id after the last row; null: do not.
     /// <paramref name="Logits"/>: how many of the last rows to return logits for. Choice and LogProbs as in
-    /// <see cref="SchedulerProtocol.Submit"/>; only with sampling.
+    /// <see cref="SchedulerProtocol.Submit"/>; only with sampling. <paramref name="PrefixOf"/>: the sequence begins here, with the KV of the
+    /// first Start positions of that one, which it shares; null: it begins with nothing, or has begun before.
     /// </summary>
     [MessagePackObject]
     public sealed record BatchRows(
@@ -50,5 +51,6 @@ public static class StageProtocol
         [property: Key(3)] SamplingOptions? Sampling,
         [property: Key(4)] int Logits,
         [property: Key(5)] int Choice = 0,
-        [property: Key(6)] int? LogProbs = null);
+        [property: Key(6)] int? LogProbs = null,
+        [property: Key(7)] SequenceId? PrefixOf = null);
 }

@@ -32,7 +32,9 @@ internal sealed class MemoryCommand : AsyncCommand<MemoryCommand.Settings>
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellation)
     {
-        await using var cluster = await BenchCluster.StartAsync(new LocalClusterOptions(settings.Nodes, settings.Model));
+        // What is kept of finished sequences would hide what is lost.
+        await using var cluster = await BenchCluster.StartAsync(
+            new LocalClusterOptions(settings.Nodes, settings.Model) { Settings = ["actorllama.scheduler.prefix-sharing=off"] });
         var model = await cluster.Connection.GetModelAsync(TimeSpan.FromSeconds(10), cancellation);
         var random = new Random(1);
         var perRound = Math.Max(1, settings.Steps / 20);

@@ -66,6 +66,9 @@ public interface IBackend : IDisposable
     /// <summary>A fresh cache for the layers [firstLayer, firstLayer + layers).</summary>
     KvCache NewCache(int firstLayer, int layers);
 
+    /// <summary>Bytes that all caches hold now, blocks that several share counted once. Any thread may ask.</summary>
+    long KvBytes { get; }
+
     /// <summary>
     /// Router logits, top-k by logit (lowest id wins ties), and the inputs scaled by their sigmoid scores (2.10). k rows per row of x, ascending by expert id.
     /// </summary>

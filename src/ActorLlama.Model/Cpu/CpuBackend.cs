@@ -20,6 +20,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     private readonly NativePool _pool = new();
     private readonly RotaryBlocks _rotary;
     private readonly KvLayout _kvLayout;
+    private readonly CpuKvBlocks _kvBlocks;
     private readonly bool _round;
     private readonly float _eps;
     private bool _disposed;
@@ -36,6 +37,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         _eps = (float)config.NormEps;
         _rotary = new RotaryBlocks(new RotaryAngles(config));
         _kvLayout = new KvLayout(config.KvHeads, config.HeadDim, _round);
+        _kvBlocks = new CpuKvBlocks(_pool, _kvLayout);
         var queries = config.QueryHeads / config.KvHeads;
         if (BlockAttention.ScratchBytes(_kvLayout, queries) > ThreadTeam.ScratchBytes)
             throw new InvalidDataException($"Model: {queries} query heads of {config.HeadDim} share one KV head, more than the CPU kernels hold. Use another device.");
@@ -49,6 +51,8 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     /// <summary>Bytes of memory that activations and caches hold now.</summary>
     internal long RentedBytes => _pool.RentedBytes;
+
+    public long KvBytes => _kvBlocks.Bytes;
 
     public int RowBytes(int width) => width * (_round ? sizeof(ushort) : sizeof(float));
 
@@ -77,7 +81,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     {
         if (firstLayer < 0 || layers < 0 || firstLayer + layers > _config.Layers)
             throw new ArgumentOutOfRangeException(nameof(layers), $"KV cache: layers {firstLayer} to {firstLayer + layers - 1} were asked for, but the model has {_config.Layers}.");
-        return new CpuKvCache(_pool, _kvLayout, _config, firstLayer, layers);
+        return new CpuKvCache(_kvBlocks, _config, firstLayer, layers);
     }
 
     public void Dispose()

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using ActorLlama.Kernels;
 
 namespace ActorLlama.Model;
 
@@ -13,25 +12,28 @@ internal sealed class CpuKvCache : KvCache
         public int Length, LastStart, Trimmed;
     }
 
-    private readonly NativePool _pool;
-    private readonly KvLayout _layout;
+    private readonly CpuKvBlocks _pool;
     private readonly int _firstLayer;
     private readonly int?[] _chunks;
     private readonly LayerBlocks[] _layers;
     private long _blocksHeld;
     private bool _disposed;
 
-    public CpuKvCache(NativePool pool, KvLayout layout, LlamaConfig config, int firstLayer, int layers)
+    public CpuKvCache(CpuKvBlocks pool, LlamaConfig config, int firstLayer, int layers)
+        : this(pool, firstLayer, [.. Enumerable.Range(firstLayer, layers).Select(config.ChunkOf)])
     {
-        (_pool, _layout, _firstLayer) = (pool, layout, firstLayer);
-        _chunks = [.. Enumerable.Range(firstLayer, layers).Select(config.ChunkOf)];
-        _layers = [.. Enumerable.Range(0, layers).Select(_ => new LayerBlocks())];
+    }
+
+    private CpuKvCache(CpuKvBlocks pool, int firstLayer, int?[] chunks)
+    {
+        (_pool, _firstLayer, _chunks) = (pool, firstLayer, chunks);
+        _layers = [.. chunks.Select(_ => new LayerBlocks())];
     }
 
     /// <summary>Positions that every layer of the stage holds.</summary>
     public override int Length => _layers.Length == 0 ? 0 : _layers.Min(l => l.Length);
 
-    public override long Bytes => _blocksHeld * _layout.BlockBytes;
+    public override long Bytes => _blocksHeld * _pool.Layout.BlockBytes;
 
     /// <summary>Makes room for the rows [start, start + count) of a layer and lets go of what its mask no longer shows.</summary>
     public void Begin(int layer, int start, int count)
@@ -46,7 +48,7 @@ internal sealed class CpuKvCache : KvCache
             for (var end = start / chunk * chunk / BlockPositions; held.Trimmed < end; held.Trimmed++) Free(held, held.Trimmed);
         while (held.Blocks.Count * (long)BlockPositions < (long)start + count)
         {
-            held.Blocks.Add(_pool.Rent(_layout.BlockBytes));
+            held.Blocks.Add(_pool.Rent());
             _blocksHeld++;
         }
         (held.LastStart, held.Length) = (start, start + count);
@@ -66,13 +68,38 @@ internal sealed class CpuKvCache : KvCache
             for (var b = held.Trimmed; b < held.Blocks.Count; b++) Free(held, b);
     }
 
+    protected override CpuKvCache? Fork(int positions)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        for (var i = 0; i < _layers.Length; i++)
+            if (FirstBlock(i, positions) is var first && first < positions / BlockPositions && first < _layers[i].Trimmed) return null;
+        var fork = new CpuKvCache(_pool, _firstLayer, _chunks);
+        for (var i = 0; i < _layers.Length; i++)
+        {
+            var (from, to) = (_layers[i].Blocks, fork._layers[i]);
+            (to.Length, to.LastStart, to.Trimmed) = (positions, positions, FirstBlock(i, positions));
+            for (var b = 0; b < positions / BlockPositions; b++)
+            {
+                to.Blocks.Add(b < to.Trimmed ? 0 : from[b]);
+                if (b < to.Trimmed) continue;
+                _pool.Share(from[b]);
+                fork._blocksHeld++;
+            }
+        }
+
+        return fork;
+    }
+
+    /// <summary>First block that a row of that layer at <paramref name="position"/> sees.</summary>
+    private int FirstBlock(int layerIndex, int position) => _chunks[layerIndex] is { } chunk ? position / chunk * chunk / BlockPositions : 0;
+
     private LayerBlocks Of(int layer) => layer >= _firstLayer && layer < _firstLayer + _layers.Length
         ? _layers[layer - _firstLayer]
         : throw new ArgumentOutOfRangeException(nameof(layer), $"KV cache: layer {layer} is not among its layers {_firstLayer} to {_firstLayer + _layers.Length - 1}.");
 
     private void Free(LayerBlocks held, int block)
     {
-        _pool.Return(held.Blocks[block], _layout.BlockBytes);
+        _pool.Return(held.Blocks[block]);
         held.Blocks[block] = 0;
         _blocksHeld--;
     }

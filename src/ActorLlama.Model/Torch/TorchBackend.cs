@@ -13,6 +13,7 @@ public sealed class TorchBackend : IBackend
     private readonly Device _device;
     private readonly ScalarType _type;
     private readonly TorchPositions _positions;
+    private readonly TorchKvBlocks _kvBlocks;
 
     /// <param name="config">The model: head widths, positions and masks come from it.</param>
     /// <param name="device">"cpu", "cpu:N" or "cuda:N"; <see cref="InvalidDataException"/> when there is none.</param>
@@ -24,6 +25,7 @@ public sealed class TorchBackend : IBackend
         Device = device.Contains(':', StringComparison.Ordinal) ? device : device + ":0";
         _type = activations == ActivationType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
         _positions = new TorchPositions(config, new RotaryAngles(config), _device);
+        _kvBlocks = new TorchKvBlocks(config.KvHeads * config.HeadDim, _type, _device);
         NumericFingerprint = $"torch {__version__} {_device.type} {activations} {PositionFingerprint.Of(config)}";
     }
 
@@ -121,7 +123,9 @@ public sealed class TorchBackend : IBackend
         return new TorchActivation(cat(parts));
     }
 
-    public KvCache NewCache(int firstLayer, int layers) => new TorchKvCache(_config, firstLayer, layers, _type, _device);
+    public KvCache NewCache(int firstLayer, int layers) => new TorchKvCache(_kvBlocks, _config, firstLayer, layers);
+
+    public long KvBytes => _kvBlocks.Bytes;
 
     public Routing Route(Activation x, Weight router, int expertsPerToken)
     {

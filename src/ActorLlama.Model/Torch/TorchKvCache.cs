@@ -3,14 +3,13 @@ using static TorchSharp.torch;
 namespace ActorLlama.Model;
 
 /// <summary>Blocks of 64 positions, a key and a value tensor [64, Hk·h] each, per layer. Holds values without gradient.</summary>
-internal sealed class TorchKvCache(LlamaConfig config, int firstLayer, int layers, ScalarType type, Device device) : KvCache
+internal sealed class TorchKvCache(TorchKvBlocks pool, LlamaConfig config, int firstLayer, int layers) : KvCache
 {
     private readonly Layer[] _layers = [.. Enumerable.Range(0, layers).Select(_ => new Layer())];
-    private readonly int _width = config.KvHeads * config.HeadDim;
 
     public override int Length => _layers.Min(layer => layer.End);
 
-    public override long Bytes => _layers.Sum(layer => (long)layer.Blocks.Count) * 2 * BlockPositions * _width * (type == ScalarType.Float32 ? 4 : 2);
+    public override long Bytes => _layers.Sum(layer => (long)layer.Blocks.Count) * pool.BlockBytes;
 
     /// <summary>First position that a query at <paramref name="position"/> or later may see in that layer.</summary>
     public int FirstVisible(int layer, int position) => config.ChunkOf(layer) is { } chunk ? position / chunk * chunk : 0;
@@ -45,7 +44,7 @@ internal sealed class TorchKvCache(LlamaConfig config, int firstLayer, int layer
         {
             var (index, offset) = Math.DivRem(start + done, BlockPositions);
             var piece = Math.Min(count - done, BlockPositions - offset);
-            if (!state.Blocks.TryGetValue(index, out var block)) state.Blocks[index] = block = NewBlock();
+            if (!state.Blocks.TryGetValue(index, out var block)) state.Blocks[index] = block = pool.Rent();
             block.K.narrow(0, offset, piece).copy_(k.narrow(0, done, piece));
             block.V.narrow(0, offset, piece).copy_(v.narrow(0, done, piece));
             done += piece;
@@ -54,7 +53,7 @@ internal sealed class TorchKvCache(LlamaConfig config, int firstLayer, int layer
         foreach (var index in state.Blocks.Keys.Where(index => (index + 1) * BlockPositions <= FirstVisible(layer, start)).ToArray())
         {
             state.Blocks.Remove(index, out var dead);
-            dead.Dispose();
+            pool.Return(dead!);
         }
     }
 
@@ -62,30 +61,39 @@ internal sealed class TorchKvCache(LlamaConfig config, int firstLayer, int layer
     {
         foreach (var layer in _layers)
         {
-            foreach (var block in layer.Blocks.Values) block.Dispose();
+            foreach (var block in layer.Blocks.Values) pool.Return(block);
             layer.Blocks.Clear();
         }
     }
 
-    private Layer Of(int layer) => _layers[layer - firstLayer];
-
-    private Block NewBlock() => new(
-        zeros(BlockPositions, _width, type, device).DetachFromDisposeScope(), zeros(BlockPositions, _width, type, device).DetachFromDisposeScope());
-
-    private readonly record struct Block(Tensor K, Tensor V) : IDisposable
+    protected override TorchKvCache? Fork(int positions)
     {
-        public void Dispose()
+        var seen = Enumerable.Range(0, layers)
+            .Select(i => Enumerable.Range(0, positions / BlockPositions).Skip(FirstVisible(firstLayer + i, positions) / BlockPositions).ToArray())
+            .ToArray();
+        if (seen.Index().Any(s => s.Item.Any(b => !_layers[s.Index].Blocks.ContainsKey(b)))) return null;
+        var fork = new TorchKvCache(pool, config, firstLayer, layers);
+        for (var i = 0; i < layers; i++)
         {
-            K.Dispose();
-            V.Dispose();
+            (fork._layers[i].Start, fork._layers[i].End) = (positions, positions);
+            foreach (var b in seen[i])
+            {
+                var block = _layers[i].Blocks[b];
+                block.Holders++;
+                fork._layers[i].Blocks.Add(b, block);
+            }
         }
+
+        return fork;
     }
+
+    private Layer Of(int layer) => _layers[layer - firstLayer];
 
     /// <summary>Start and end of the last write, and the blocks held by their index.</summary>
     private sealed class Layer
     {
         public int Start { get; set; }
         public int End { get; set; }
-        public Dictionary<int, Block> Blocks { get; } = [];
+        public Dictionary<int, TorchKvBlock> Blocks { get; } = [];
     }
 }

@@ -1,23 +1,11 @@
+using ActorLlama.Planning.Kv;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Batching;
 
-/// <summary>Which submissions can run at all, and how many KV positions they are given.</summary>
+/// <summary>Which submissions can run at all.</summary>
 public static class AdmissionRules
 {
-    /// <summary>KV is held in blocks of this many positions.</summary>
-    public const int BlockPositions = 64;
-
-    /// <summary>
-    /// Positions reserved for a sequence: all that it can ever write, in whole blocks. (The last token is sampled but never run.) As no
-    /// sequence takes more than its reservation, nothing has to be taken from a running one.
-    /// </summary>
-    public static long KvPositions(int promptLength, int maxTokens, int maxPositions)
-    {
-        var run = Math.Max(1, Math.Min((long)promptLength + maxTokens, maxPositions) - 1);
-        return (run + BlockPositions - 1) / BlockPositions * BlockPositions;
-    }
-
     /// <summary>Why so many tokens cannot be continued by that many in that context, or null.</summary>
     public static string? LengthFault(int tokens, int maxTokens, int maxPositions)
     {
@@ -36,10 +24,15 @@ public static class AdmissionRules
             return fault;
         if (tokens - submit.PromptLength >= submit.MaxTokens)
             return $"Generation: {tokens - submit.PromptLength} tokens exist already of at most {submit.MaxTokens}; nothing is left to do.";
-        var needed = KvPositions(submit.PromptLength, submit.MaxTokens, options.MaxPositions);
-        return needed > options.KvPositionsBudget
-            ? $"Generation: a prompt of {submit.PromptLength} tokens and {submit.MaxTokens} more need {needed} positions of KV cache, "
-                + $"but the pipeline has {options.KvPositionsBudget}. Ask for fewer tokens, or give the pipeline more memory."
+        // The last token is sampled and never run.
+        var positions = (int)Math.Max(1, Math.Min((long)submit.PromptLength + submit.MaxTokens, options.MaxPositions) - 1);
+        var (needed, room) = (options.Kv.Most(positions, options.PrefillChunk), options.Kv.Blocks);
+        var what = $"Generation: a prompt of {submit.PromptLength} tokens and {submit.MaxTokens} more need";
+        if (needed.Whole > room.Whole)
+            return $"{what} {needed.Whole} blocks of KV cache (of {KvRoom.BlockPositions} positions), but the pipeline has {room.Whole}. "
+                + "Ask for fewer tokens, or raise actorllama.plan.kv-positions.";
+        return needed.Chunked > room.Chunked
+            ? $"{what} {needed.Chunked} blocks of KV cache for a chunk of context, but the pipeline has {room.Chunked}. Raise actorllama.plan.kv-sequences."
             : null;
     }
 

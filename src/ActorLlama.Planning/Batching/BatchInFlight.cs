@@ -15,7 +15,25 @@ internal sealed record BatchInFlight(
 
     public int LogProbs => Parts.Count(p => p.Rows.LogProbs is not null);
 
+    public int PromptRows => Parts.Sum(p => p.IsPrompt ? p.Rows.Count : 0);
+
     public SchedulerEffect.RunBatch ToEffect() => new(Id, [.. Parts.Select(p => p.Rows)], TokenIds, Freed);
+
+    /// <summary>Rows of its logits payload and whose they are, but for those that nobody wants any more.</summary>
+    public ImmutableArray<LogitsRow> LogitsRows()
+    {
+        var rows = ImmutableArray.CreateBuilder<LogitsRow>();
+        var payloadRow = 0;
+        foreach (var (sequence, part, _) in Parts)
+        {
+            for (var i = part.Count - part.Logits; i < part.Count; i++, payloadRow++)
+                if (sequence.Phase != SequencePhase.Leaving)
+                    rows.Add(new(payloadRow, sequence.ReplyKey, sequence.Submit.Session, sequence.Submit.Attempt, part.Start + i));
+        }
+
+        return rows.DrainToImmutable();
+    }
 }
 
-internal readonly record struct BatchPart(ScheduledSequence Sequence, StageProtocol.BatchRows Rows);
+/// <summary>Rows of one sequence in a batch. <paramref name="IsPrompt"/>: a chunk of tokens that are known already.</summary>
+internal readonly record struct BatchPart(ScheduledSequence Sequence, StageProtocol.BatchRows Rows, bool IsPrompt);

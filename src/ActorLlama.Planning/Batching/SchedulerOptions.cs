@@ -1,3 +1,5 @@
+using ActorLlama.Planning.Kv;
+
 namespace ActorLlama.Planning.Batching;
 
 /// <summary>Bounds of one pipeline's scheduler. Times are milliseconds, sizes are tokens or positions.</summary>
@@ -30,8 +32,13 @@ public sealed record SchedulerOptions
     /// <summary>How much earlier than it came a session of high priority counts as come, and how much later one of low priority.</summary>
     public int PriorityStepMs { get; init; } = 10_000;
 
-    /// <summary>Positions that all sequences together may hold in the KV cache.</summary>
-    public long KvPositionsBudget { get; init; } = long.MaxValue;
+    /// <summary>KV blocks that all sequences together may hold.</summary>
+    public KvRoom Kv { get; init; } = KvRoom.Unbounded;
+
+    /// <summary>
+    /// Sequences that begin alike hold the blocks of what they have in common once, and those of finished ones stay until the room is needed.
+    /// </summary>
+    public bool SharesPrefixes { get; init; } = true;
 
     /// <summary>Tokens of the model's context: prompt and answer of one sequence.</summary>
     public int MaxPositions { get; init; } = int.MaxValue;
@@ -43,7 +50,7 @@ public sealed record SchedulerOptions
         [
             (nameof(MaxSequences), MaxSequences), (nameof(TokenBudget), TokenBudget), (nameof(PrefillChunk), PrefillChunk),
             (nameof(MaxBatchesInFlight), MaxBatchesInFlight), (nameof(BatchDeadlineMs), BatchDeadlineMs),
-            (nameof(MaxAttempts), MaxAttempts), (nameof(RenewalMs), RenewalMs), (nameof(PriorityStepMs), PriorityStepMs), (nameof(KvPositionsBudget), KvPositionsBudget),
+            (nameof(MaxAttempts), MaxAttempts), (nameof(RenewalMs), RenewalMs), (nameof(PriorityStepMs), PriorityStepMs),
             (nameof(MaxPositions), MaxPositions),
         ];
         foreach (var (name, value) in positive)

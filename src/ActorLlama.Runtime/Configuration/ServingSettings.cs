@@ -21,7 +21,7 @@ internal static class ServingSettings
             MaxAttempts = setting.Number(root + "batch-attempts", 1, 100),
             RenewalMs = Ms(setting, root + "renewal"),
             PriorityStepMs = Ms(setting, root + "priority-step"),
-            KvPositionsBudget = setting.Number("actorllama.plan.kv-positions", 1, int.MaxValue),
+            SharesPrefixes = setting.Flag(root + "prefix-sharing"),
         }, o => o.Faults());
     }
 

@@ -25,6 +25,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly Dictionary<(int Shard, int Replica), (NodeProtocol.HeldShard Held, WorkCounter Work)> _shards = [];
     private readonly Dictionary<(int Shard, int Replica), IActorRef> _owners = [];
     private readonly Dictionary<int, (long Epoch, IActorRef Actor, LaneTarget Target)> _schedulers = [];
+    private readonly Dictionary<int, NodeProtocol.PipelineLoad> _loads = [];
 
     public NodeActor(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
         (_node, _devices, _supervisor, _giveUp) = (node, devices, supervisor, giveUp);
@@ -57,6 +58,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             case NodeProtocol.Refused refused: _giveUp($"the cluster refused this node: {refused.Reason}"); break;
             case DeviceProtocol.StageHeld held: StageHeld(held.Stage); break;
             case DeviceProtocol.ShardHeld held: ShardHeld(held); break;
+            case NodeProtocol.PipelineLoad load when _schedulers.ContainsKey(load.Pipeline): _loads[load.Pipeline] = load; break;
+            case NodeProtocol.PipelineLoad: break; // Of a scheduler that has been stopped.
             case ShardClaims.Claim claim: Claim((claim.Shard, claim.Replica)); break;
             case ShardClaims.Release release: Release((release.Shard, release.Replica)); break;
             default: Unhandled(message); break;
@@ -75,14 +78,15 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         [.. _stages.Values.Select(WithScheduler)],
         [.. _shards.Values.Select(s => s.Held with { RowsComputed = s.Work.Rows })],
         Counters(),
-        [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))]));
+        [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))],
+        [.. _loads.Values]));
 
     /// <summary>Bytes over lanes are those of messages: heartbeats would make an idle node look busy.</summary>
     private NodeProtocol.NodeCounters Counters()
     {
         var lane = _node.Lane.Statistics;
         return new(
-            lane.Classes.Sum(c => c.BytesSent), lane.Classes.Sum(c => c.BytesReceived), Payload.Live, Activation.Live, _node.Gauges.KvBytes, _node.Gauges.Sessions,
+            lane.Classes.Sum(c => c.BytesSent), lane.Classes.Sum(c => c.BytesReceived), Payload.Live, Activation.Live, _devices.Sum(d => d.Backend.KvBytes), _node.Gauges.Sessions,
             Environment.WorkingSet, ProcessFigures.PrivateBytes(), GC.GetTotalMemory(forceFullCollection: false), ProcessFigures.Handles(), _node.Gauges.StageMicros, _node.Gauges.ExpertMicros);
     }
 
@@ -114,6 +118,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             if (wanted.TryGetValue(pipeline, out var epoch) && epoch == held.Epoch) continue;
             Context.Stop(held.Actor);
             _schedulers.Remove(pipeline);
+            _loads.Remove(pipeline);
         }
 
         foreach (var (pipeline, epoch) in wanted)

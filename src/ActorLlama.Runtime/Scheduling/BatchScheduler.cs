@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.Planning.Batching;
+using ActorLlama.Planning.Kv;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Nodes;
@@ -27,7 +28,13 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     public BatchScheduler(NodeContext node, int pipeline, long epoch)
     {
         (_node, _pipeline, _epoch) = (node, pipeline, epoch);
-        _state = new SchedulerState(node.Options.Scheduler with { MaxPositions = node.Model.Config.MaxPositions }, pipeline, epoch);
+        var plan = node.Options.Supervisor.Plan;
+        var options = node.Options.Scheduler with
+        {
+            MaxPositions = node.Model.Config.MaxPositions,
+            Kv = KvRoom.Of(node.Model.Shape, plan.KvPositions, plan.KvSequences),
+        };
+        _state = new SchedulerState(options, pipeline, epoch);
     }
 
     public static Props Props(NodeContext node, int pipeline, long epoch) =>
@@ -54,7 +61,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
             case LaneEnvelope { Message: StageProtocol.Failed failed }: Fail(failed); break;
             case LaneFailed { Message: StageProtocol.Run run } failed: Fail(new(run.Batch, RefusalReason.NotReady, $"stage 0 is out of reach ({failed.Reason})")); break;
             case LaneFailed: break; // A Free that could not be sent: the stage is gone, and its KV with it.
-            case DeadlineTick: Perform(_state.Tick(_node.NowMs), null); break;
+            case DeadlineTick: Tick(); break;
             default: Unhandled(message); break;
         }
     }
@@ -67,6 +74,12 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     {
         if (IsPipelineLoaded) Perform(_state.Submit(submit, ReplyKey, _node.NowMs), null);
         else Sender.Tell(new SchedulerProtocol.Refused(submit.Session, submit.Attempt, RefusalReason.NotReady, "stages are being loaded", 200));
+    }
+
+    private void Tick()
+    {
+        Perform(_state.Tick(_node.NowMs), null);
+        Context.Parent.Tell(_state.Load);
     }
 
     private void Ran(StageProtocol.Ran ran, Payload? payload)

@@ -15,10 +15,6 @@ internal sealed class SequenceCaches(Func<KvCache> create) : IDisposable
 
     private sealed record Held(KvCache Cache, List<int> Ids);
 
-    public long Bytes => _held.Values.Sum(h => h.Cache.Bytes);
-
-    public int Count => _held.Count;
-
     /// <summary>
     /// The rows of a batch over their caches: a sequence that starts at 0 gets a fresh one. <paramref name="ids"/>: the token of each row.
     /// Null with the reason when rows start beyond what is held here.
@@ -33,19 +29,19 @@ internal sealed class SequenceCaches(Func<KvCache> create) : IDisposable
             if (s.Start == 0) Free([s.Sequence]);
             if (!_held.TryGetValue(s.Sequence, out var held))
             {
-                if (s.Start > 0)
+                if (Begin(s) is not { } begun)
                 {
-                    reason = $"sequence {s.Sequence.Value} starts at {s.Start}, but none of it is held here";
+                    reason = $"sequence {s.Sequence} starts at {s.Start}, but {(s.PrefixOf is { } from ? $"that much of {from}" : "the rest of it")} is not held here";
                     return null;
                 }
 
-                _held[s.Sequence] = held = new(create(), []);
+                _held[s.Sequence] = held = begun;
             }
 
             var length = Math.Min(held.Cache.Length, held.Ids.Count);
             if (s.Start > length)
             {
-                reason = $"sequence {s.Sequence.Value} starts at {s.Start}, but {length} positions are held here";
+                reason = $"sequence {s.Sequence} starts at {s.Start}, but {length} positions are held here";
                 return null;
             }
 
@@ -71,6 +67,16 @@ internal sealed class SequenceCaches(Func<KvCache> create) : IDisposable
     {
         foreach (var sequence in sequences)
             if (_held.Remove(sequence, out var held)) held.Cache.Dispose();
+    }
+
+    /// <summary>At 0 with nothing, or with the first positions of another sequence; null when they are not held.</summary>
+    private Held? Begin(StageProtocol.BatchRows rows)
+    {
+        if (rows.Start == 0) return new(create(), []);
+        if (rows.PrefixOf is not { } from || !_held.TryGetValue(from, out var prefix)) return null;
+        return Math.Min(prefix.Cache.Length, prefix.Ids.Count) >= rows.Start && prefix.Cache.TryFork(rows.Start) is { } cache
+            ? new(cache, prefix.Ids[..rows.Start])
+            : null;
     }
 
     public void Dispose()

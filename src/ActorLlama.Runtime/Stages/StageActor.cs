@@ -21,7 +21,7 @@ internal sealed class StageActor : DeviceWorker
     private SequenceCaches? _caches;
     private TrunkStage? _stage;
     private LaneTarget? _self;
-    private long _pipelineEpoch, _kvBytes;
+    private long _pipelineEpoch;
 
     public StageActor(NodeContext node, NodeDevice device, StagePlacement placement)
         : base(node.Gauges.AddStageTime)
@@ -85,7 +85,6 @@ internal sealed class StageActor : DeviceWorker
         if (_self is { } self) _node.Lane.Unregister(self);
         DropRuns();
         _caches?.Dispose();
-        CountKv();
         _stage?.Dispose();
     }
 
@@ -121,7 +120,6 @@ internal sealed class StageActor : DeviceWorker
             DropRuns();
             _router.Tell(new RouterProtocol.Forget(null));
             _caches!.Dispose();
-            CountKv();
         }
 
         Report(_stage!.Bytes, null);
@@ -212,13 +210,11 @@ internal sealed class StageActor : DeviceWorker
         else
             Fail(message, RefusalReason.NotReady, "the next stage is not known");
         Drop(message.Batch);
-        CountKv();
     }
 
     private void Free(StageProtocol.Free free)
     {
         _caches!.Free(free.Sequences);
-        CountKv();
         if (!_stage!.IsLast && Next() is { } next) SendOn(next, free, null);
     }
 
@@ -263,13 +259,6 @@ internal sealed class StageActor : DeviceWorker
         if (!_running.Remove(batch, out var run)) return;
         run.Dispose();
         _router.Tell(new RouterProtocol.Forget(batch));
-    }
-
-    private void CountKv()
-    {
-        var bytes = _caches?.Bytes ?? 0;
-        _node.Gauges.AddKv(bytes - _kvBytes);
-        _kvBytes = bytes;
     }
 
     private void DropRuns()

@@ -79,7 +79,7 @@ public sealed class DecodeTests(ClusterFixture cluster)
         for (var look = 0; ; look++)
         {
             var status = await cluster.Connection.GetStatusAsync(TimeSpan.FromSeconds(10));
-            if (status.Nodes.All(n => n.Counters.KvBytes == 0)) break;
+            if (status.Nodes.SelectMany(n => n.Pipelines).All(p => p.Whole.Used + p.Chunked.Used == 0)) break;
             Assert.True(look < 100, "after Ctrl-C: KV cache is still held after 10 s");
             await Task.Delay(100);
         }

@@ -71,6 +71,35 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
         CpuModel.AssertSameBits(first, decoder.Run(backend, (cache, 50, prompt[50..])), "second run");
     }
 
+    /// <summary>A chunk is 24 positions: at 128 the second block's part of it is shared, at 192 one begins and rotary layers need nothing.</summary>
+    [Theory]
+    [InlineData(128)]
+    [InlineData(192)]
+    public void A_sequence_that_begins_with_the_blocks_of_another_gives_the_bits_it_gives_alone_whatever_becomes_of_that_one(int shared)
+    {
+        using var backend = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);
+        using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights);
+        var prompt = CpuModel.Prompt(5, 200);
+        int[] other = [.. prompt[..shared], .. CpuModel.Prompt(6, 70)];
+        var (alone, otherAlone) = (decoder.Prefill(backend, prompt), decoder.Prefill(backend, other));
+        var width = CpuModel.Config.VocabSize;
+
+        var first = decoder.NewCache();
+        decoder.Run(backend, (first, 0, prompt[..100]));
+        decoder.Run(backend, (first, 100, prompt[100..]));
+        Assert.Null(first.TryFork(64));
+        Assert.Throws<ArgumentOutOfRangeException>(() => first.TryFork(256));
+        using var fork = first.TryFork(shared)!;
+        Assert.InRange(backend.KvBytes, 1, first.Bytes);
+        var together = decoder.Run(backend, (first, 199, prompt[199..]), (fork, shared, other[shared..(shared + 30)]));
+        CpuModel.AssertSameBits(alone.AsSpan(199 * width), together.AsSpan(0, width), "the one that was there");
+        CpuModel.AssertSameBits(otherAlone.AsSpan(shared * width, 30 * width), together.AsSpan(width), "the one that begins with it");
+        first.Dispose();
+        CpuModel.AssertSameBits(otherAlone.AsSpan((shared + 30) * width), decoder.Run(backend, (fork, shared + 30, other[(shared + 30)..])), "alone again");
+        fork.Dispose();
+        Assert.Equal(0, backend.KvBytes);
+    }
+
     [Fact]
     public void Bfloat16_values_fit_bfloat16_after_every_step_but_the_logits()
     {

@@ -49,6 +49,29 @@ public sealed class TorchBackendTests
     }
 
     [Fact]
+    public void A_fork_shares_blocks_until_both_are_gone()
+    {
+        using var weights = new RandomWeights(s_config, seed: 42);
+        using var backend = new TorchBackend(s_config, "cpu", ActivationType.Float32);
+        using var decoder = LlamaDecoder.Load(backend, s_config, weights);
+        int[] prompt = [.. Enumerable.Range(0, 100).Select(i => i * 7 % 50)];
+        var (expected, width) = (decoder.Prefill(backend, prompt, 64), s_config.VocabSize);
+        var tensors = Tensor.TotalCount;
+        var first = decoder.NewCache();
+        decoder.Run(backend, (first, 0, prompt[..64]));
+        decoder.Run(backend, (first, 64, prompt[64..70]));
+        var bytes = backend.KvBytes;
+        Assert.Equal(first.Bytes, bytes);
+        var fork = first.TryFork(64)!;
+        Assert.Equal(bytes, backend.KvBytes);
+        first.Dispose();
+        Assert.Equal(fork.Bytes, backend.KvBytes);
+        Assert.Equal(expected[(64 * width)..], decoder.Run(backend, (fork, 64, prompt[64..])));
+        fork.Dispose();
+        Assert.Equal((0, tensors), (backend.KvBytes, Tensor.TotalCount));
+    }
+
+    [Fact]
     public void The_cache_drops_blocks_before_the_chunk_on_rope_layers_only()
     {
         // Layers 2 (RoPE, chunk 16) and 3 (NoPE); 2 kv heads of 16 in float32: a block takes 64·32·4·2 bytes.

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.Planning.Batching;
+using ActorLlama.Planning.Kv;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Tests.Batching;
@@ -18,7 +19,7 @@ public sealed class SchedulerStateTests
         BatchDeadlineMs = 100,
         MaxAttempts = 2,
         RenewalMs = 1000,
-        KvPositionsBudget = 64 * 8,
+        Kv = Blocks(8),
         MaxPositions = 256,
     };
 
@@ -47,14 +48,14 @@ public sealed class SchedulerStateTests
     }
 
     [Fact]
-    public void Decoding_rows_come_first_and_the_oldest_prompts_take_what_is_left()
+    public void Decoding_rows_come_first_and_the_oldest_prompts_take_what_is_left_of_one_chunk()
     {
         var state = new SchedulerState(_options, 0, 1);
         var batch = Batch(state.Submit(Request("a", 1, 2), "A", 0));
         state.Submit(Request("b", 1, 5), "B", 0);
         state.Submit(Request("c", 1, 5), "C", 0);
         batch = Batch(state.Ran(new(batch.Batch, [9]), 0));
-        Sequences.Equal([(2, 1), (0, 5), (0, 2)], batch.Sequences.Select(s => (s.Start, s.Count)));
+        Sequences.Equal([(2, 1), (0, 5), (0, 1)], batch.Sequences.Select(s => (s.Start, s.Count)));
         Assert.NotNull(batch.Sequences[1].Sampling);
         Assert.Null(batch.Sequences[2].Sampling);
     }
@@ -69,7 +70,7 @@ public sealed class SchedulerStateTests
         second = Batch(state.Ran(new(second.Batch, [2]), 0));
         Assert.Single(first.Sequences);
         Assert.Single(second.Sequences);
-        Assert.Equal(2, state.BatchesInFlight);
+        Assert.Equal(2, state.Load.BatchesInFlight);
     }
 
     [Theory]
@@ -129,7 +130,7 @@ public sealed class SchedulerStateTests
         var effects = state.Ran(new(batch.Batch, [sampled]), 0);
         Assert.Equal(new SchedulerProtocol.Sampled(new("a"), 1, 4, sampled, true), Told(effects).Single());
         Sequences.Equal([batch.Sequences[0].Sequence], effects.OfType<SchedulerEffect.Free>().Single().Sequences);
-        Assert.Equal((0, 0L), (state.Admitted, state.KvPositionsReserved));
+        Assert.Equal((0, 0L), (state.Load.Running, state.Load.Whole.Used));
     }
 
     [Fact]
@@ -148,7 +149,7 @@ public sealed class SchedulerStateTests
             ],
             effects);
         Assert.Equal(RefusalReason.Stale, Refusal(state.Submit(Request("a", 4, 3), "A", 0)).Reason);
-        Assert.Equal(1, state.Admitted);
+        Assert.Equal(1, state.Load.Running);
     }
 
     [Fact]
@@ -158,13 +159,13 @@ public sealed class SchedulerStateTests
         var old = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         var effects = state.Submit(Request("a", 2, 3), "A", 0);
         Assert.IsType<SchedulerProtocol.Accepted>(Told(effects).Single());
-        Assert.Equal(2, state.Admitted);
+        Assert.Equal(2, state.Load.Running);
         effects = state.Ran(new(old.Batch, [11]), 0);
         Assert.Empty(Told(effects));
         var batch = Batch(effects);
         Sequences.Equal([old.Sequences[0].Sequence], batch.Freed);
         Assert.Equal(new SequenceId((1L << 32) | 2, 0), batch.Sequences.Single().Sequence);
-        Assert.Equal(1, state.Admitted);
+        Assert.Equal(1, state.Load.Running);
     }
 
     [Fact]
@@ -202,28 +203,16 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Requests_that_can_never_run_are_invalid_with_both_numbers()
     {
-        var state = new SchedulerState(_options with { KvPositionsBudget = 128 }, 0, 1);
+        var state = new SchedulerState(_options with { Kv = Blocks(2) }, 0, 1);
         var longer = Refusal(state.Submit(Request("a", 1, 300), "A", 0));
         Assert.Equal(RefusalReason.Invalid, longer.Reason);
         Assert.Contains("300 tokens do not fit the context of 256", longer.Message, StringComparison.Ordinal);
-        var wide = Refusal(state.Submit(Request("a", 1, 100) with { MaxTokens = 100 }, "A", 0));
+        var wide = Refusal(state.Submit(Request("a", 1, 100) with { MaxTokens = 101 }, "A", 0));
         Assert.Equal(RefusalReason.Invalid, wide.Reason);
-        Assert.Contains("need 256 positions of KV cache, but the pipeline has 128", wide.Message, StringComparison.Ordinal);
+        Assert.Contains("need 4 blocks of KV cache (of 64 positions), but the pipeline has 2", wide.Message, StringComparison.Ordinal);
         Assert.Equal(RefusalReason.Invalid, Refusal(state.Submit(Request("a", 1, 3) with { MaxTokens = 0 }, "A", 0)).Reason);
         Assert.Equal(RefusalReason.Invalid, Refusal(state.Submit(Request("a", 1, 0), "A", 0)).Reason);
-        Assert.Equal(0, state.Admitted + state.Waiting);
-    }
-
-    [Fact]
-    public void Kv_positions_are_reserved_in_blocks_and_the_first_that_waits_holds_back_the_others()
-    {
-        var state = new SchedulerState(_options with { KvPositionsBudget = 192 }, 0, 1);
-        state.Submit(Request("a", 1, 60) with { MaxTokens = 6 }, "A", 0);
-        Assert.Equal(128, state.KvPositionsReserved);
-        state.Submit(Request("b", 1, 60) with { MaxTokens = 6 }, "B", 0);
-        state.Submit(Request("c", 1, 3) with { MaxTokens = 6 }, "C", 0);
-        Assert.Equal((1, 2), (state.Admitted, state.Waiting));
-        Assert.Equal(64, AdmissionRules.KvPositions(60, 5, 256));
+        Assert.Equal(0, state.Load.Running + state.Load.Waiting);
     }
 
     [Fact]
@@ -242,7 +231,7 @@ public sealed class SchedulerStateTests
         Assert.Equal(RefusalReason.Failed, Refusal(effects).Reason);
         Assert.Contains("failed 2 times: stage 1 is gone", Refusal(effects).Message, StringComparison.Ordinal);
         Sequences.Equal([first.Sequences[0].Sequence], effects.OfType<SchedulerEffect.Free>().Single().Sequences);
-        Assert.Equal((0, 0), (state.Admitted, state.BatchesInFlight));
+        Assert.Equal((0, 0), (state.Load.Running, state.Load.BatchesInFlight));
     }
 
     [Theory]
@@ -271,7 +260,7 @@ public sealed class SchedulerStateTests
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.Empty(state.Withdraw(new(new("a"), 0), 0));
         Assert.Empty(state.Withdraw(new(new("a"), 1), 0));
-        Assert.Equal(1, state.Admitted);
+        Assert.Equal(1, state.Load.Running);
         var effects = state.Ran(new(first.Batch, [1]), 0);
         Sequences.Equal([first.Sequences[0].Sequence], effects.OfType<SchedulerEffect.Free>().Single().Sequences);
         Assert.Single(effects);
@@ -294,10 +283,12 @@ public sealed class SchedulerStateTests
     public void A_tick_frees_what_no_batch_carries()
     {
         var state = new SchedulerState(_options with { TokenBudget = 4, PrefillChunk = 4 }, 0, 1);
-        state.Submit(Request("a", 1, 4), "A", 0);
-        state.Submit(Request("b", 1, 3), "B", 0);
-        Assert.Empty(state.Withdraw(new(new("b"), 1), 0));
-        Assert.Single(state.Tick(1).OfType<SchedulerEffect.Free>());
+        var first = Batch(state.Submit(Request("a", 1, 12), "A", 0));
+        state.Submit(Request("b", 1, 12) with { Priority = SessionPriority.High }, "B", 0);
+        var second = Batch(state.Ran(new(first.Batch, []), 0));
+        Assert.NotEqual(first.Sequences.Single().Sequence, second.Sequences.Single().Sequence);
+        Assert.Empty(state.Withdraw(new(new("a"), 1), 0));
+        Sequences.Equal([first.Sequences.Single().Sequence], state.Tick(1).OfType<SchedulerEffect.Free>().Single().Sequences);
         Assert.Empty(state.Tick(2));
     }
 
@@ -339,6 +330,8 @@ public sealed class SchedulerStateTests
 
     private static SchedulerProtocol.Submit Request(string session, long attempt, int tokens) => new(
         new(session), attempt, [.. Enumerable.Range(0, tokens)], tokens, 20, [], Greedy, LogitsWanted.None);
+
+    private static KvRoom Blocks(int whole) => new(new(whole, 0), HasWhole: true, Chunk: null);
 
     private static SchedulerEffect.RunBatch Batch(ImmutableArray<SchedulerEffect> effects) =>
         Assert.Single(effects.OfType<SchedulerEffect.RunBatch>());

@@ -1,0 +1,67 @@
+using System.Collections.Immutable;
+using ActorLlama.Planning.Kv;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Batching;
+
+/// <summary>Which rows make the next batch, and the KV blocks for them.</summary>
+internal sealed class BatchPicker(SchedulerOptions options, SequenceQueue queue, KvBook kv, Func<SequenceId> nextSequence)
+{
+    /// <summary>
+    /// Decoding sequences first, one row each, those that ran longest ago before the others; shared out evenly over the batches that may be in
+    /// flight, so that these overlap. Then chunks of prompts, by rank. While anybody decodes, rows of prompts in flight are never more than
+    /// one chunk: that much, and no more, may delay a decoding sequence.
+    /// </summary>
+    /// <param name="number">The batch's number.</param>
+    /// <param name="promptRowsInFlight">Rows of prompts in the batches in flight.</param>
+    public ImmutableArray<BatchPart> Pick(long number, int promptRowsInFlight)
+    {
+        var parts = ImmutableArray.CreateBuilder<BatchPart>();
+        var left = options.TokenBudget;
+        var decoding = queue.Admitted.Where(s => s.IsDecoding && s.Phase != SequencePhase.Leaving).ToList();
+        var share = Math.Min(left, (decoding.Count + options.MaxBatchesInFlight - 1) / options.MaxBatchesInFlight);
+        foreach (var sequence in decoding.Where(s => s.Phase == SequencePhase.Ready).OrderBy(s => s.LastBatch).ThenBy(s => s.Rank).ToList())
+            if (parts.Count < share && Take(sequence, 1) > 0)
+                parts.Add(Run(sequence, 1, isPrompt: false, number));
+
+        left -= parts.Count;
+        if (decoding.Count > 0)
+            left = Math.Min(left, options.PrefillChunk - promptRowsInFlight);
+        foreach (var sequence in queue.Admitted.Where(s => s.Phase == SequencePhase.Ready && !s.IsDecoding).ToList())
+        {
+            if (left <= 0)
+                break;
+            var count = Take(sequence, Math.Min(left, options.PrefillChunk));
+            if (count == 0)
+                continue;
+            parts.Add(Run(sequence, count, isPrompt: true, number));
+            left -= count;
+        }
+
+        return parts.DrainToImmutable();
+    }
+
+    private static BatchPart Run(ScheduledSequence sequence, int count, bool isPrompt, long number)
+    {
+        sequence.Phase = SequencePhase.InFlight;
+        sequence.LastBatch = number;
+        return new(sequence, sequence.Rows(count), isPrompt);
+    }
+
+    /// <summary>Blocks for the sequence's next rows, if need be from those after it in rank. Returns for how many rows there are; 0: it waits.</summary>
+    private int Take(ScheduledSequence sequence, int most)
+    {
+        while (sequence.Phase == SequencePhase.Ready)
+        {
+            sequence.Kv ??= kv.TryBegin(nextSequence(), sequence.Tokens, sequence.Chain, sequence.MostShared);
+            if (sequence.Kv is { } pinned && kv.IsHeldBack(pinned))
+                return 0;
+            if (sequence.Kv is { } begun && kv.Grow(begun, Math.Min(most, sequence.Pending)) is > 0 and var count)
+                return count;
+            if (!queue.TryPreemptFor(sequence))
+                return 0;
+        }
+
+        return 0;
+    }
+}

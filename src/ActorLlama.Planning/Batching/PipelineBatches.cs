@@ -1,0 +1,100 @@
+using System.Collections.Immutable;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Planning.Batching;
+
+/// <summary>
+/// The batches that a pipeline has: their numbers, attempts and deadlines, and which sequences each tells the stages to drop.
+/// </summary>
+/// <param name="options">Bounds.</param>
+/// <param name="pipeline">The pipeline's number in the plan.</param>
+/// <param name="epoch">The epoch of its stages.</param>
+/// <param name="dropped">Sequences that the stages are to drop and have not been told of; the next batch takes them.</param>
+internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, long epoch, List<SequenceId> dropped)
+{
+    private readonly List<BatchInFlight> _batches = [];
+    private readonly List<SequenceId> _announced = [];
+
+    public int Count => _batches.Count;
+
+    public bool IsFull => _batches.Count >= options.MaxBatchesInFlight;
+
+    public int PromptRows => _batches.Sum(b => b.PromptRows);
+
+    public long NextNumber { get; private set; } = 1;
+
+    public BatchInFlight? Find(BatchId id) => _batches.Find(b => b.Id == id);
+
+    public List<BatchInFlight> Late(long now) => _batches.FindAll(b => now >= b.DeadlineMs);
+
+    public SchedulerEffect.RunBatch Send(ImmutableArray<BatchPart> parts, long now)
+    {
+        var ids = ImmutableArray.CreateBuilder<int>(parts.Sum(p => p.Rows.Count));
+        foreach (var (sequence, rows, _) in parts)
+            for (var i = 0; i < rows.Count; i++)
+                ids.Add(sequence.Tokens[rows.Start + i]);
+        var batch = new BatchInFlight(
+            new(epoch, NextNumber++, 1, pipeline), parts, ids.MoveToImmutable(), TakeDropped(), now + options.BatchDeadlineMs);
+        _batches.Add(batch);
+        return batch.ToEffect();
+    }
+
+    /// <summary>The batch is answered.</summary>
+    public void Close(BatchInFlight batch) => _batches.Remove(batch);
+
+    /// <summary>The same rows again, or null when it had all its attempts, or nobody wants them: then the batch is over.</summary>
+    public SchedulerEffect.RunBatch? TryAgain(BatchInFlight batch, long now)
+    {
+        if (batch.Id.Attempt >= options.MaxAttempts || batch.Parts.All(p => p.Sequence.Phase == SequencePhase.Leaving))
+        {
+            GiveUp(batch);
+            return null;
+        }
+
+        _batches.Remove(batch);
+        var again = batch with
+        {
+            Id = batch.Id with { Attempt = batch.Id.Attempt + 1 },
+            Freed = batch.Freed.AddRange(TakeDropped()),
+            DeadlineMs = now + options.BatchDeadlineMs,
+        };
+        _batches.Add(again);
+        return again.ToEffect();
+    }
+
+    /// <summary>The batch is over without an answer: what it told the stages to drop is told again.</summary>
+    public void GiveUp(BatchInFlight batch)
+    {
+        _batches.Remove(batch);
+        dropped.AddRange(batch.Freed);
+    }
+
+    /// <summary>
+    /// Tells the stages what to drop when no batch is about to carry it, or null. It is told again with the next batch: until a batch that
+    /// carried it has been answered, nobody knows that it arrived.
+    /// </summary>
+    public SchedulerEffect.Free? TellDropped(bool now)
+    {
+        if (dropped.Count == 0 || (!now && _batches.Count > 0))
+            return null;
+        var effect = new SchedulerEffect.Free([.. dropped]);
+        _announced.AddRange(dropped);
+        dropped.Clear();
+        return effect;
+    }
+
+    public void Clear()
+    {
+        _batches.Clear();
+        _announced.Clear();
+        dropped.Clear();
+    }
+
+    private ImmutableArray<SequenceId> TakeDropped()
+    {
+        ImmutableArray<SequenceId> taken = [.. _announced, .. dropped];
+        _announced.Clear();
+        dropped.Clear();
+        return taken;
+    }
+}
