@@ -51,6 +51,21 @@ public sealed class SafetensorsWriterTests : IDisposable
         Assert.DoesNotContain(Directory.GetFiles(folder.Path), file => file.EndsWith(DurableFile.TemporarySuffix, StringComparison.Ordinal));
     });
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(8)]
+    public void A_piece_that_fails_ends_those_that_wait_for_it_and_is_what_is_told(long piece)
+    {
+        var tensor = new TensorToWrite("big", "U8", [9 << 20], (offset, _) =>
+        {
+            if (offset == piece << 20) throw new InvalidDataException("this one");
+        });
+        var fault = Assert.Throws<InvalidDataException>(() => new SafetensorsWriter(_folder.Path) { Threads = 3, States = [] }.Write([tensor]));
+        Assert.Equal("this one", fault.Message);
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
     [Fact]
     public void Tensors_larger_than_a_chunk_arrive_whole()
     {
@@ -60,12 +75,15 @@ public sealed class SafetensorsWriterTests : IDisposable
             for (var i = 0; i < span.Length; i++) span[i] = (byte)((offset + i) * 31 >> 8);
         });
         var reports = new List<WriteProgress>();
-        new SafetensorsWriter(_folder.Path) { Threads = 3, Progress = reports.Add }.Write([tensor]);
+        var states = new Dictionary<string, Manifest.FileState>();
+        new SafetensorsWriter(_folder.Path) { Threads = 3, Progress = reports.Add, States = states }.Write([tensor]);
+        var file = File.ReadAllBytes(_folder.PathOf("model.safetensors"));
+        Assert.Equal(new Manifest.FileState(file.Length, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(file))), states["model.safetensors"]);
         var read = IndependentSafetensors.Read(_folder.PathOf("model.safetensors"))["big"];
         Assert.Equal(bytes, read.Length);
         for (var i = 0; i < read.Length; i++)
             if (read[i] != (byte)((long)i * 31 >> 8)) Assert.Fail($"byte {i} is {read[i]}");
-        Assert.Equal(3, reports.Count);
+        Assert.Equal(10, reports.Count);
         Assert.Equal(new WriteProgress(bytes, bytes), reports[^1]);
         Assert.Equal(reports.Order(Comparer<WriteProgress>.Create((a, b) => a.WrittenBytes.CompareTo(b.WrittenBytes))), reports);
     }

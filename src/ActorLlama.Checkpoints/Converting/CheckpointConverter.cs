@@ -48,12 +48,13 @@ public static class CheckpointConverter
         try
         {
             TargetFolder.RequireRoom(parent, to, plan.Bytes - folder.Files.Sum(name => LengthOf(folder, name)));
-            weights.Write(folder.Path, cancellation);
+            var states = weights.Write(folder.Path, cancellation);
             WriteOthers(source, folder.Path, options);
-            var names = folder.Files.Where(name => name != Manifest.FileName).ToList();
-            var tally = new WriteTally(names.Sum(name => LengthOf(folder, name)), options.Hashing);
-            var hashes = FileHashes.Of(folder.Path, names, options.Threads ?? Environment.ProcessorCount, tally.Add, cancellation);
-            DurableFile.WriteText(Path.Combine(folder.Path, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, hashes) { Panels = options.Panels ? Manifest.OwnPanels : null }.ToJson());
+            // Those of an earlier run, of Meta's layout, and the small ones.
+            var others = folder.Files.Where(name => name != Manifest.FileName && !states.ContainsKey(name)).ToList();
+            var tally = new WriteTally(others.Sum(name => LengthOf(folder, name)), options.Hashing);
+            foreach (var (name, state) in FileHashes.Of(folder.Path, others, options.Threads ?? Environment.ProcessorCount, tally.Add, cancellation)) states.Add(name, state);
+            DurableFile.WriteText(Path.Combine(folder.Path, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, states) { Panels = options.Panels ? Manifest.OwnPanels : null }.ToJson());
             folder.BecomeTarget(target);
         }
         catch (Exception fault) when (fault is not OperationCanceledException)

@@ -40,15 +40,19 @@ internal sealed class TargetWeights
     /// <summary>The files of weights.</summary>
     public ImmutableArray<ConversionPlan.WeightFile> Files { get; }
 
-    /// <summary>Writes all files into a folder that nobody takes for a checkpoint; those that are whole there already stay.</summary>
-    public void Write(string folder, CancellationToken cancellation)
+    /// <summary>
+    /// Writes all files into a folder that nobody takes for a checkpoint; those that are whole there already stay. Returns sizes and hashes of files
+    /// that could be hashed while they were written.
+    /// </summary>
+    public Dictionary<string, Manifest.FileState> Write(string folder, CancellationToken cancellation)
     {
         var threads = _options.Threads ?? Environment.ProcessorCount;
+        var states = new Dictionary<string, Manifest.FileState>(StringComparer.Ordinal);
         if (_parts.IsEmpty)
         {
-            new SafetensorsWriter(folder) { ShardBytes = _options.ShardBytes, Threads = threads, KeepsFinished = true, Progress = _options.Progress }
+            new SafetensorsWriter(folder) { ShardBytes = _options.ShardBytes, Threads = threads, KeepsFinished = true, Progress = _options.Progress, States = states }
                 .Write(_tensors, cancellation);
-            return;
+            return states;
         }
         var tally = new WriteTally(Files.Sum(file => file.Bytes), _options.Progress);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation };
@@ -59,6 +63,7 @@ internal sealed class TargetWeights
             else PthWriter.Write(path, _parts[rank], _options.Type, tally.Add, cancellation);
         }));
         DurableFile.SyncFolder(folder);
+        return states;
     }
 
     private static IEnumerable<(string Key, TensorView View)> Stacked(Checkpoint source)

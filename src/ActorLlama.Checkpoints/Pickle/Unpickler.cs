@@ -22,6 +22,9 @@ internal sealed class Unpickler
         "torch.DoubleStorage", "torch.LongStorage", "torch.IntStorage", "torch.ShortStorage", "torch.CharStorage", "torch.ByteStorage", "torch.BoolStorage",
     }.ToFrozenSet(StringComparer.Ordinal);
 
+    /// <summary>PyTorch's own bound. A shape may be told once and used often: without a bound, a short pickle could ask for much memory.</summary>
+    private const int MostAxes = 64;
+
     private static readonly PickleValue.Constant None = new("None"), True = new("True"), False = new("False");
 
     private readonly string _file;
@@ -190,7 +193,7 @@ internal sealed class Unpickler
     private PickleValue.Tensor Tensor(ImmutableArray<PickleValue> values)
     {
         if (values is not [PickleValue.Storage storage, PickleValue.Whole offset, PickleValue.Items shape, PickleValue.Items strides, ..]
-            || !shape.Values.All(IsSize) || !strides.Values.All(IsSize) || shape.Values.Length != strides.Values.Length || offset.Value < 0)
+            || shape.Values.Length > MostAxes || !shape.Values.All(IsSize) || !strides.Values.All(IsSize) || shape.Values.Length != strides.Values.Length || offset.Value < 0)
             throw Fault($"holds a tensor with a broken description at byte {_at}");
         return new PickleValue.Tensor(storage, offset.Value, Sizes(shape), Sizes(strides));
 

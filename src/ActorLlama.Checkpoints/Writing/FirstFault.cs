@@ -2,7 +2,9 @@ using System.Runtime.ExceptionServices;
 
 namespace ActorLlama.Checkpoints;
 
-/// <summary>Parallel work whose fault is that of one thread: several meet the same full disk, and the first tells it.</summary>
+/// <summary>
+/// Parallel work whose fault is that of one thread: several meet the same full disk, and the first tells it; others only gave up because of it.
+/// </summary>
 internal static class FirstFault
 {
     public static void Of(Action work)
@@ -13,7 +15,7 @@ internal static class FirstFault
         }
         catch (AggregateException faults)
         {
-            ExceptionDispatchInfo.Throw(faults.InnerExceptions[0]);
+            ExceptionDispatchInfo.Throw(faults.InnerExceptions.FirstOrDefault(fault => fault is not OperationCanceledException) ?? faults.InnerExceptions[0]);
         }
     }
 }

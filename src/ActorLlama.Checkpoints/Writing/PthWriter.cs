@@ -88,6 +88,7 @@ internal sealed class PthWriter
             fill(offset, chunk);
             crc = Crc32.Append(crc, chunk);
             RandomAccess.Write(_file, chunk, data + offset);
+            DurableFile.BeginToSync(_file, data + offset, chunk.Length);
         }
         RandomAccess.Write(_file, LocalHeader(path, crc, bytes, filler), header);
         AddToDirectory(path, crc, bytes, header);

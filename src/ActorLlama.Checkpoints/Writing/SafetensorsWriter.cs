@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
@@ -14,8 +15,8 @@ public sealed class SafetensorsWriter(string folder)
 {
     public const long DefaultShardBytes = 5_000_000_000;
 
-    /// <summary>A multiple of every element's size.</summary>
-    private const int ChunkBytes = 1 << 22;
+    /// <summary>A multiple of every element's size; small enough that a piece is still in a core's cache when it is hashed.</summary>
+    private const int ChunkBytes = 1 << 20;
 
     /// <summary>Largest shard in bytes of tensors; a single tensor may exceed it.</summary>
     public long ShardBytes { get; init; } = DefaultShardBytes;
@@ -28,6 +29,9 @@ public sealed class SafetensorsWriter(string folder)
     /// a write that was cut off goes on. For folders that nobody takes for a checkpoint.
     /// </summary>
     public bool KeepsFinished { get; init; }
+
+    /// <summary>Where sizes and SHA-256 of the shards that are written go, by file name; null when nobody asks for them.</summary>
+    internal Dictionary<string, Manifest.FileState>? States { get; init; }
 
     /// <summary>Called from writing threads, by one at a time.</summary>
     public Action<WriteProgress>? Progress { get; init; }
@@ -61,11 +65,16 @@ public sealed class SafetensorsWriter(string folder)
     {
         using var handle = File.OpenHandle(
             TemporaryOf(shard), FileMode.Create, FileAccess.Write, FileShare.None, preallocationSize: shard.FileBytes);
+        using var hash = States is null ? null : new OrderedHash();
         RandomAccess.Write(handle, shard.Header, 0);
+        hash?.Append(0, shard.Header);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Threads, CancellationToken = cancellation };
-        FirstFault.Of(() => Parallel.ForEach(ChunksOf(shard), options, chunk => WriteChunk(handle, chunk, tally)));
+        // Pieces are taken one by one and in order: whoever waits to hash waits for a piece that is being written.
+        var chunks = Partitioner.Create(ChunksOf(shard), EnumerablePartitionerOptions.NoBuffering);
+        FirstFault.Of(() => Parallel.ForEach(chunks, options, chunk => WriteChunk(handle, chunk, hash, tally)));
         RandomAccess.FlushToDisk(handle);
         handle.Dispose();
+        if (hash is not null) States![shard.FileName] = new Manifest.FileState(hash.Length, hash.Finish());
         if (KeepsFinished) Name(shard);
     }
 
@@ -93,7 +102,7 @@ public sealed class SafetensorsWriter(string folder)
         }
     }
 
-    private static void WriteChunk(SafeFileHandle handle, Chunk chunk, WriteTally tally)
+    private static void WriteChunk(SafeFileHandle handle, Chunk chunk, OrderedHash? hash, WriteTally tally)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(chunk.Bytes);
         try
@@ -101,6 +110,13 @@ public sealed class SafetensorsWriter(string folder)
             var bytes = buffer.AsSpan(0, chunk.Bytes);
             chunk.Tensor.Fill(chunk.Offset, bytes);
             RandomAccess.Write(handle, bytes, chunk.FileOffset);
+            DurableFile.BeginToSync(handle, chunk.FileOffset, chunk.Bytes);
+            hash?.Append(chunk.FileOffset, bytes);
+        }
+        catch
+        {
+            hash?.Break();
+            throw;
         }
         finally
         {
