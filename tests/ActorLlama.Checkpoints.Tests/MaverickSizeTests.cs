@@ -119,12 +119,12 @@ public sealed class MaverickSizeTests : IDisposable
             var offsets = SparsePth.Write(path, [.. division.Shard(rank).Select(tensor => (tensor.Key, tensor.View.Shape))]);
             using var file = File.OpenWrite(path);
             foreach (var name in (string[])["moe_w_in_eD_F", "moe_w_swiglu_eD_F", "moe_w_out_eF_D"])
-                {
-                    var key = $"layers.{Layer}.feed_forward.experts.{name}";
-                    var (rows, width) = name == "moe_w_out_eF_D" ? (Ffn / Parts, Hidden) : (Hidden, Ffn / Parts);
-                    foreach (var expert in MarkedExperts)
-                        WriteRows(file, offsets[key] + (long)expert * rows * width * 2, PartRows(key, rank), row => PartRow(key, expert, rank, row));
-                }
+            {
+                var key = $"layers.{Layer}.feed_forward.experts.{name}";
+                var (rows, width) = name == "moe_w_out_eF_D" ? (Ffn / Parts, Hidden) : (Hidden, Ffn / Parts);
+                foreach (var expert in MarkedExperts)
+                    WriteRows(file, offsets[key] + (long)expert * rows * width * 2, PartRows(key, rank), row => PartRow(key, expert, rank, row));
+            }
         }
     }
 
