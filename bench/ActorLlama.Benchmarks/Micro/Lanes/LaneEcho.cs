@@ -29,10 +29,11 @@ public sealed class LaneEcho : IAsyncDisposable
         return new LaneEcho(systemA, systemB, a, b, bytes);
     }
 
-    public Task RoundTripAsync()
+    /// <summary>That many round trips, one after the other: from the client's mailbox to the client's mailbox.</summary>
+    public Task RoundTripsAsync(int count)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _client.Tell(new Go(done));
+        _client.Tell(new Go(count, done));
         return done.Task.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
@@ -51,7 +52,7 @@ public sealed class LaneEcho : IAsyncDisposable
         return (system, lane, new(self, name, await lane.StartAsync()));
     }
 
-    private sealed record Go(TaskCompletionSource Done) : INoSerializationVerificationNeeded;
+    private sealed record Go(int Count, TaskCompletionSource Done) : INoSerializationVerificationNeeded;
 
     private sealed class Client : UntypedActor
     {
@@ -59,6 +60,7 @@ public sealed class LaneEcho : IAsyncDisposable
         private readonly LaneTarget _server, _self;
         private readonly int _bytes;
         private TaskCompletionSource? _done;
+        private int _left;
 
         public Client(Lane lane, LaneTarget server, int bytes) => (_lane, _server, _bytes, _self) = (lane, server, bytes, lane.Register(Self));
 
@@ -67,17 +69,23 @@ public sealed class LaneEcho : IAsyncDisposable
             switch (message)
             {
                 case Go go:
-                    _done = go.Done;
-                    _lane.Send(_server, LaneClass.Request, s_request, BytesPayload.Rent(_bytes), _self, Self);
+                    (_done, _left) = (go.Done, go.Count);
+                    Next();
                     break;
                 case LaneEnvelope { Message: ExpertProtocol.Ran, Payload: { } payload }:
                     payload.Dispose();
-                    _done!.SetResult();
+                    Next();
                     break;
                 default:
                     _done!.SetException(new IOException($"Lane echo: {message}"));
                     break;
             }
+        }
+
+        private void Next()
+        {
+            if (_left-- == 0) _done!.SetResult();
+            else _lane.Send(_server, LaneClass.Request, s_request, BytesPayload.Rent(_bytes), _self, Self);
         }
     }
 

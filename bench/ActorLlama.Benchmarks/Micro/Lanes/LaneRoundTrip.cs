@@ -5,6 +5,7 @@ namespace ActorLlama.Benchmarks.Micro.Lanes;
 /// <summary>One hop there and back between two nodes, beside bare sockets. 8 KB is one row of Scout's 5,120 values in bf16, rounded down.</summary>
 public class LaneRoundTrip
 {
+    private const int Trips = 50;
     private RawEcho _raw = null!;
     private LaneEcho _lane = null!;
 
@@ -21,9 +22,9 @@ public class LaneRoundTrip
         await _lane.DisposeAsync();
     }
 
-    [Benchmark(Baseline = true)]
-    public Task RawTcp() => _raw.RoundTripAsync();
+    [Benchmark(Baseline = true, OperationsPerInvoke = Trips)]
+    public Task RawTcp() => _raw.RoundTripsAsync(Trips);
 
-    [Benchmark]
-    public Task Lane() => _lane.RoundTripAsync();
+    [Benchmark(OperationsPerInvoke = Trips)]
+    public Task Lane() => _lane.RoundTripsAsync(Trips);
 }

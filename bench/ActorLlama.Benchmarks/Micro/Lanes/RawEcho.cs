@@ -30,10 +30,13 @@ public sealed class RawEcho : IAsyncDisposable
         return new RawEcho(bytes, client, server);
     }
 
-    public async Task RoundTripAsync()
+    public async Task RoundTripsAsync(int count)
     {
-        await SendAsync(_client, _sent);
-        if (!await FillAsync(_client, _received)) throw new IOException("Raw echo: the connection ended.");
+        for (var i = 0; i < count; i++)
+        {
+            await SendAsync(_client, _sent);
+            if (!await FillAsync(_client, _received)) throw new IOException("Raw echo: the connection ended.");
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -11,8 +11,8 @@ namespace ActorLlama.Runtime.Lanes;
 /// </summary>
 internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocket socket, long association) : LaneConnection(lane)
 {
-    private const int FlushBytes = 64 << 10;
-    private const int CopyBytes = 16 << 10;
+    private const int FlushBytes = 128 << 10;
+    private const int CopyBytes = 128 << 10;
     private const int MaxReplyFrameBytes = 16 << 10;
     private static readonly TimeSpan s_staleRetry = TimeSpan.FromMilliseconds(50);
     private readonly FrameBuffer _buffer = new();
