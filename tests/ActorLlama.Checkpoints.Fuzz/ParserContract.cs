@@ -25,7 +25,7 @@ public sealed class ParserContract : IDisposable
     {
         _target = target;
         var memory = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
-        _path = Path.Combine(memory, $"actorllama-{Environment.ProcessId}-{Guid.NewGuid():n}.input");
+        _path = Path.Combine(memory, $"actorllama-{Environment.ProcessId}-{Guid.NewGuid():n}.{(target == "header" ? "safetensors" : target)}");
     }
 
     /// <summary>Parses the input. Returns the refusal, or null when it was accepted.</summary>
@@ -56,18 +56,10 @@ public sealed class ParserContract : IDisposable
 
     private void Parse(byte[] input)
     {
-        switch (_target)
-        {
-            case "pickle":
-                Unpickler.Read(_path, input);
-                break;
-            case "pth":
-                using (var file = PthFile.Open(_path))
-                    foreach (var key in file.Keys) file.Find(key);
-                break;
-            default:
-                using (SafetensorsFile.Open(_path)) break;
-        }
+        if (_target == "pickle") Unpickler.Read(_path, input);
+        else
+            using (WeightInspection.Open(_path))
+                return;
     }
 
     /// <summary>The file whose header is that JSON.</summary>

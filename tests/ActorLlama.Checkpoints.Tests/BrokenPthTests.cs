@@ -65,13 +65,12 @@ public sealed class BrokenPthTests : IDisposable
         var whole = File.ReadAllBytes(Shared.PathOf("fixtures/tiny-maverick-meta/consolidated.00.pth"));
         var random = new Random(11);
         var directory = (int)BinaryPrimitives.ReadUInt32LittleEndian(whole.AsSpan(whole.Length - 6));
+        File.WriteAllBytes(Path, whole);
         for (var i = 0; i < 1500; i++)
         {
-            var broken = (byte[])whole.Clone();
             // The pickle lies at the start, the directory at the end; tensors between them carry no structure.
             var at = random.Next(2) == 0 ? random.Next(20_000) : random.Next(directory, whole.Length);
-            broken[at] = (byte)random.Next(256);
-            File.WriteAllBytes(Path, broken);
+            Put(at, (byte)random.Next(256));
             try
             {
                 using var file = PthFile.Open(Path);
@@ -82,6 +81,14 @@ public sealed class BrokenPthTests : IDisposable
                 Assert.Contains("a.pth", fault.Message);
                 Assert.DoesNotContain('\n', fault.Message);
             }
+            Put(at, whole[at]);
+        }
+
+        void Put(int at, byte value)
+        {
+            using var file = File.OpenWrite(Path);
+            file.Position = at;
+            file.WriteByte(value);
         }
     }
 
@@ -150,6 +157,30 @@ public sealed class BrokenPthTests : IDisposable
     {
         WriteZip(("a/data.pkl", Pickle(2, 2, 0, 2, 1, 4)));
         Assert.Contains("lies in storage \"0\", which the archive does not hold", Refused());
+    }
+
+    [Theory]
+    [InlineData(0, 5, 5, 1, true)]
+    [InlineData(0, 5, 5, 1, false)]
+    [InlineData(long.MaxValue / 2, 0, 5, 1, true)]
+    public void An_empty_tensor_is_read_whether_its_storage_is_there_or_not(long rows, long columns, long rowStride, long columnStride, bool isStored)
+    {
+        WriteZip([("a/data.pkl", Pickle(rows, columns, 0, rowStride, columnStride, 0)), .. isStored ? new[] { ("a/data/0", Array.Empty<byte>()) } : []]);
+        using var inspection = WeightInspection.Open(Path);
+        var tensor = Assert.Single(inspection.Tensors);
+        Assert.Equal([rows, columns], tensor.Shape.AsEnumerable());
+        Assert.Equal(0, tensor.Bytes);
+        Assert.Equal(0, inspection.Statistics("w")!.NaN);
+    }
+
+    [Fact]
+    public void An_empty_tensor_is_written_and_read_again()
+    {
+        WriteZip(("a/data.pkl", Pickle(0, 5, 0, 5, 1, 0)));
+        using var file = PthFile.Open(Path);
+        PthWriter.Write(_folder.PathOf("b.pth"), [("v", file.Find("w")!)], null, _ => { }, default);
+        using var again = PthFile.Open(_folder.PathOf("b.pth"));
+        Assert.Equal([0, 5], again.Find("v")!.Shape.AsEnumerable());
     }
 
     [Fact]

@@ -12,7 +12,7 @@ public sealed class ConversionTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Property(MaxTest = 5)]
+    [Property(MaxTest = 10)]
     public Property Hugging_face_to_unscanned_to_scanned_and_back_changes_no_bit() => Prop.ForAll(RandomModel.Any(), model =>
     {
         using var folder = new TemporaryFolder();
@@ -25,7 +25,7 @@ public sealed class ConversionTests : IDisposable
         AssertFilesEqual(IndependentSafetensors.ReadModel(folder.PathOf("hf")), IndependentSafetensors.ReadModel(folder.PathOf("hf2")));
     });
 
-    [Property(MaxTest = 5)]
+    [Property(MaxTest = 10)]
     public Property Shards_of_meta_in_any_number_change_no_bit() => Prop.ForAll(RandomModel.Any(), model =>
     {
         using var folder = new TemporaryFolder();

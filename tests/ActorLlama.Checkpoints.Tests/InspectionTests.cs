@@ -66,6 +66,7 @@ public sealed class InspectionTests : IDisposable
         using var inspection = WeightInspection.Open(Shared.PathOf(path));
         name ??= inspection.Tensors[0].Name;
         var stats = inspection.Statistics(name);
+        Assert.NotNull(stats);
         Assert.True(stats.Min < stats.Mean && stats.Mean < stats.Max && stats.NaN == 0, stats.ToString());
         if (inspection.Checkpoint is not { } checkpoint) return;
         Assert.Equal(ParameterTable.Of(checkpoint.Config).Total, inspection.Tensors.Where(tensor => tensor.Group != "vision").Sum(tensor => tensor.Elements));

@@ -68,7 +68,7 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
         var options = OptionsFor(settings);
         if (settings.DryRun)
         {
-            Print(CheckpointConverter.Plan(settings.From, options));
+            Print(CheckpointConverter.Plan(settings.From, options, settings.To));
             return 0;
         }
         try

@@ -1,9 +1,7 @@
 using System.ComponentModel;
-using System.Globalization;
 using System.IO.Enumeration;
 using ActorLlama.Checkpoints;
 using ActorLlama.Model;
-using ActorLlama.Planning.Placement;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
@@ -37,12 +35,15 @@ internal sealed class InspectCommand : Command<InspectCommand.Settings>
         var listed = isList
             ? inspection.Tensors.Where(tensor => FileSystemName.MatchesSimpleExpression(settings.Pattern ?? "*", tensor.Name, ignoreCase: false)).ToList()
             : [];
+        if (settings.Pattern is { } pattern && listed.Count == 0)
+            throw new InvalidDataException($"Inspect: no tensor of \"{settings.Path}\" matches \"{pattern}\"; there are {inspection.Tensors.Length}, as in \"{inspection.Tensors[0].Name}\".");
         var rows = listed.Select(tensor => (Tensor: tensor, Stats: settings.Stats ? inspection.Statistics(tensor.Name, cancellationToken) : null));
         if (settings.Json) JsonLine.Write(new { checkpoint = Summary(inspection), tensors = isList ? rows.Select(row => Row(row.Tensor, row.Stats)).ToList() : null });
         else
         {
-            if (settings.Pattern is null) WriteSummary(inspection);
-            foreach (var (tensor, stats) in rows) Console.Out.WriteLine(Line(tensor, stats));
+            if (settings.Pattern is null && inspection.Checkpoint is { } checkpoint)
+                foreach (var line in InspectionText.Summary(checkpoint, inspection.Tensors)) Console.Out.WriteLine(line);
+            foreach (var (tensor, stats) in rows) Console.Out.WriteLine(InspectionText.Line(tensor, settings.Stats, stats));
         }
         return 0;
     }
@@ -62,7 +63,14 @@ internal sealed class InspectCommand : Command<InspectCommand.Settings>
         parameters = inspection.Tensors.Sum(tensor => tensor.Elements),
         groups = inspection.Tensors.GroupBy(tensor => tensor.Group).ToDictionary(group => group.Key, group => group.Sum(tensor => tensor.Elements)),
         dtypes = inspection.Tensors.GroupBy(tensor => tensor.Type).ToDictionary(group => group.Key, group => group.Sum(tensor => tensor.Bytes)),
-        experts = Experts(checkpoint.Config),
+        experts = ExpertTable.Of(checkpoint.Config, inspection.Tensors).Select(row => new
+        {
+            layer = row.Layer,
+            experts = row.Experts,
+            dtype = row.Dtype,
+            parameters_per_expert = row.Parameters,
+            bytes_per_expert = row.Bytes,
+        }),
         warnings = checkpoint.Warnings,
     };
 
@@ -82,15 +90,13 @@ internal sealed class InspectCommand : Command<InspectCommand.Settings>
         experts_per_token = config.ExpertsPerToken,
         qk_norm = config.QkNorm,
         rope_theta = config.RopeTheta,
-        rope_scaling = config.RopeScaling,
-    };
-
-    /// <summary>Per MoE layer: experts and the bytes of one at two bytes an element are what placement asks for.</summary>
-    private static object Experts(LlamaConfig config) => new
-    {
-        moe_layers = config.IsMoe.Select((isMoe, layer) => (isMoe, layer)).Where(pair => pair.isMoe).Select(pair => pair.layer).ToArray(),
-        per_layer = config.Experts,
-        parameters_per_expert = 3L * config.HiddenSize * config.ExpertHidden,
+        rope_scaling = config.RopeScaling is not { } scaling ? null : new
+        {
+            factor = scaling.Factor,
+            low_freq_factor = scaling.LowFreqFactor,
+            high_freq_factor = scaling.HighFreqFactor,
+            original_max_positions = scaling.OriginalMaxPositions,
+        },
     };
 
     private static object Row(TensorSummary tensor, TensorStatistics? stats) => new
@@ -106,40 +112,4 @@ internal sealed class InspectCommand : Command<InspectCommand.Settings>
         mean = stats is null || !double.IsFinite(stats.Mean) ? (double?)null : stats.Mean,
         nan = stats?.NaN,
     };
-
-    private static void WriteSummary(WeightInspection inspection)
-    {
-        if (inspection.Checkpoint is not { } checkpoint) return;
-        var (config, output) = (checkpoint.Config, Console.Out);
-        output.WriteLine($"{checkpoint.Path}: layout {checkpoint.Layout}{(checkpoint.HasPanels ? ", matrices in panels of the CPU kernels" : "")}, digest {checkpoint.Digest}");
-        output.WriteLine(CheckpointChecksum.SizesAgree(checkpoint.Path) switch
-        {
-            null => "checksums: none recorded",
-            true => "checksums: recorded, sizes agree",
-            false => "checksums: recorded, but sizes differ or files are missing",
-        });
-        output.WriteLine(
-            $"{config.Layers} layers, hidden {config.HiddenSize}, {config.QueryHeads} query and {config.KvHeads} kv heads of {config.HeadDim}, "
-            + $"vocabulary {config.VocabSize}, {config.MaxPositions} positions");
-        var moe = config.IsMoe.Select((isMoe, layer) => (isMoe, layer)).Where(pair => pair.isMoe).Select(pair => pair.layer).ToList();
-        if (moe.Count > 0)
-            output.WriteLine(
-                $"experts: {config.Experts} of {Number(3L * config.HiddenSize * config.ExpertHidden)} parameters in each of {moe.Count} layers ({string.Join(' ', moe)})");
-        output.WriteLine($"parameters: {Number(inspection.Tensors.Sum(tensor => tensor.Elements))}");
-        foreach (var group in inspection.Tensors.GroupBy(tensor => tensor.Group)) output.WriteLine($"  {group.Key,-12} {Number(group.Sum(tensor => tensor.Elements)),16}");
-        foreach (var type in inspection.Tensors.GroupBy(tensor => tensor.Type))
-            output.WriteLine($"{type.Key}: {type.Count()} tensors, {ByteText.Of(type.Sum(tensor => tensor.Bytes))}");
-        foreach (var file in checkpoint.WeightFiles) output.WriteLine($"{System.IO.Path.GetFileName(file)}  {ByteText.Of(new FileInfo(file).Length)}");
-        foreach (var warning in checkpoint.Warnings) output.WriteLine($"warning: {warning}");
-    }
-
-    private static string Line(TensorSummary tensor, TensorStatistics? stats)
-    {
-        var line = $"{tensor.Name}  {tensor.Type} [{string.Join(',', tensor.Shape)}]  {ByteText.Of(tensor.Bytes)}";
-        return stats is null
-            ? line
-            : string.Create(CultureInfo.InvariantCulture, $"{line}  min {stats.Min:g6}  max {stats.Max:g6}  mean {stats.Mean:g6}  NaN {stats.NaN}");
-    }
-
-    private static string Number(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
 }

@@ -20,11 +20,17 @@ public static class CheckpointConverter
     ];
 
     /// <summary>What <see cref="Run"/> would write; writes nothing.</summary>
-    /// <exception cref="InvalidDataException">The source is broken, is not of the asserted shape, or cannot be laid out so.</exception>
-    public static ConversionPlan Plan(string from, ConversionOptions options)
+    /// <param name="from">A checkpoint.</param>
+    /// <param name="options">What to make.</param>
+    /// <param name="to">The folder to make; null when only the plan is wanted.</param>
+    /// <exception cref="InvalidDataException">The source is broken, is not of the asserted shape, or cannot be laid out so, or the target is taken or has no room.</exception>
+    public static ConversionPlan Plan(string from, ConversionOptions options, string? to = null)
     {
+        if (to is not null) TargetFolder.RequireFree(TargetFolder.PathOf(to), to);
         using var source = CheckpointDirectory.Open(from);
-        return Plan(source, Weights(source, options), options);
+        var plan = Plan(source, Weights(source, options), options);
+        if (to is not null) TargetFolder.RequireRoom(TargetFolder.ExistingAbove(TargetFolder.PathOf(to)), to, plan.Bytes);
+        return plan;
     }
 
     /// <summary>

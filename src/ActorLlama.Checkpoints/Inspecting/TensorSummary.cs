@@ -11,5 +11,5 @@ namespace ActorLlama.Checkpoints;
 /// <param name="Bytes">Its length.</param>
 public sealed record TensorSummary(string Name, string Key, string Group, string Type, ImmutableArray<long> Shape, long Bytes)
 {
-    public long Elements { get; } = Shape.Aggregate(1L, (product, size) => product * size);
+    public long Elements { get; } = TensorView.CountOf(Shape);
 }

@@ -8,9 +8,9 @@ namespace ActorLlama.Checkpoints;
 public sealed class WeightInspection : IDisposable
 {
     private readonly IDisposable _owner;
-    private readonly Func<string, TensorView> _find;
+    private readonly Func<string, TensorView?> _find;
 
-    private WeightInspection(IDisposable owner, ImmutableArray<TensorSummary> tensors, Func<string, TensorView> find) =>
+    private WeightInspection(IDisposable owner, ImmutableArray<TensorSummary> tensors, Func<string, TensorView?> find) =>
         (_owner, Tensors, _find) = (owner, tensors, find);
 
     /// <summary>The checkpoint; null when a single file was opened.</summary>
@@ -23,11 +23,17 @@ public sealed class WeightInspection : IDisposable
     public static WeightInspection Open(string path)
     {
         if (!File.Exists(path)) return OfCheckpoint(CheckpointDirectory.Open(path));
-        return path.EndsWith(".pth", StringComparison.OrdinalIgnoreCase) ? OfPth(PthFile.Open(path)) : OfSafetensors(SafetensorsFile.Open(path));
+        return Path.GetExtension(path).ToLowerInvariant() switch
+        {
+            ".pth" => OfPth(PthFile.Open(path)),
+            ".safetensors" => OfSafetensors(SafetensorsFile.Open(path)),
+            _ => throw new InvalidDataException($"Inspect: {Quote(path)} is no weight file by its name. Name a .safetensors or .pth file, or a checkpoint's folder."),
+        };
     }
 
-    /// <summary>Reads the tensor of that name. Throws <see cref="InvalidDataException"/> when its elements are no weights.</summary>
-    public TensorStatistics Statistics(string name, CancellationToken cancellation = default) => WeightValues.Statistics(_find(name), cancellation);
+    /// <summary>Reads the tensor of that name; null when its elements are neither BF16 nor F32.</summary>
+    public TensorStatistics? Statistics(string name, CancellationToken cancellation = default) =>
+        _find(name) is { } view ? WeightValues.Statistics(view, cancellation) : null;
 
     public void Dispose() => _owner.Dispose();
 
@@ -59,7 +65,7 @@ public sealed class WeightInspection : IDisposable
                 _ => (ElementType?)null,
             } is { } type
                 ? TensorView.Of(key, type, entry.Shape, file.Source, entry.Offset)
-                : throw new InvalidDataException($"Inspect: tensor {Quote(key)} in {Quote(file.Path)} has dtype {Quote(file.Find(key)!.Type)}; statistics are of BF16 and F32."));
+                : null);
     }
 
     private static TensorSummary Summary(string name, string group, TensorView view) => new(

@@ -10,12 +10,14 @@ internal static class VisionTable
     public const string HuggingFaceBlocksPrefix = "vision_model.model.layers.";
     public const string MetaBlocksPrefix = "vision_embeddings.vision_encoder.transformer.resblocks.";
 
+    public const string Positions = "vision.pos_embed";
+
     private const string MetaEncoder = "vision_embeddings.vision_encoder.";
 
     private static readonly VisionName[] Globals =
     [
         new("vision.class_embed", "vision_model.class_embedding", MetaEncoder + "class_embedding", null),
-        new("vision.pos_embed", "vision_model.positional_embedding_vlm", MetaEncoder + "positional_embedding_vlm", null),
+        new(Positions, "vision_model.positional_embedding_vlm", MetaEncoder + "positional_embedding_vlm", null),
         new("vision.patch.weight", "vision_model.patch_embedding.linear.weight", MetaEncoder + "conv1._linear.weight", 0),
         new("vision.ln_pre.weight", "vision_model.layernorm_pre.weight", MetaEncoder + "ln_pre.weight", null),
         new("vision.ln_pre.bias", "vision_model.layernorm_pre.bias", MetaEncoder + "ln_pre.bias", null),

@@ -4,7 +4,7 @@ using static ActorLlama.Checkpoints.Quoting;
 namespace ActorLlama.Checkpoints;
 
 /// <summary>Meta's shards as canonical tensors: the merging rules of spec 3.2, in either spelling of the keys.</summary>
-internal sealed class MetaLayout(MetaShards shards, LlamaConfig config) : TensorLayout
+internal sealed class MetaLayout(MetaShards shards, LlamaConfig config, string configJson) : TensorLayout
 {
     private const string LayersPrefix = "text.layers.";
 
@@ -27,7 +27,7 @@ internal sealed class MetaLayout(MetaShards shards, LlamaConfig config) : Tensor
 
     public override TensorView? Find(string canonicalName)
     {
-        if (VisionTable.Find(canonicalName) is { } vision) return Merge(vision.Axis, vision.Meta, WithoutPrefix(vision.Meta));
+        if (VisionTable.Find(canonicalName) is { } vision) return Merge(vision.Axis, vision.Meta, WithoutPrefix(vision.Meta)) ?? OlderForm(canonicalName);
         switch (canonicalName)
         {
             case ParameterNames.Embed: return Merge(0, "tok_embeddings.weight");
@@ -108,6 +108,9 @@ internal sealed class MetaLayout(MetaShards shards, LlamaConfig config) : Tensor
             }
         return null;
     }
+
+    private TensorView? OlderForm(string canonicalName) =>
+        canonicalName == VisionTable.Positions && Merge(null, ClassRowFirst.Key) is { } view ? ClassRowFirst.Turned(view, PathOf(view.Name), configJson) : null;
 
     /// <summary>One known list of keys leaves the prefix of the adapter out.</summary>
     private static string WithoutPrefix(string key) =>

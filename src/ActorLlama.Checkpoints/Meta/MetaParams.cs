@@ -24,9 +24,24 @@ internal sealed class MetaParams
     public static string ToConfigJson(string path, Func<long> vocabOfWeights)
     {
         using var document = JsonFile.ReadObject(path);
-        var root = document.RootElement;
+        return ToConfigJson(path, document.RootElement, vocabOfWeights);
+    }
+
+    /// <summary>Of a text that names its vocabulary.</summary>
+    public static string ToConfigJson(string file, string text)
+    {
+        using var document = JsonDocument.Parse(text);
+        return ToConfigJson(file, document.RootElement, () => 0);
+    }
+
+    private static string ToConfigJson(string file, JsonElement root, Func<long> vocabOfWeights)
+    {
+        if (root.TryGetProperty(MetaGaps.Key, out var gaps) && gaps.ValueKind == JsonValueKind.Array && gaps.GetArrayLength() > 0)
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(file)} cannot say all of this model: only {Quote(CheckpointDirectory.ConfigFile)}, which is missing, tells {string.Join(", ", gaps.EnumerateArray().Select(gap => Quote(gap.ToString())))}. "
+                + "Copy it from where the checkpoint was written.");
         if (root.TryGetProperty("model", out var nested) && nested.ValueKind == JsonValueKind.Object) root = nested;
-        return new MetaParams(path, root).Convert(vocabOfWeights).ToJsonString(JsonText.Indented);
+        return new MetaParams(file, root).Convert(vocabOfWeights).ToJsonString(JsonText.Indented);
     }
 
     private JsonObject Convert(Func<long> vocabOfWeights)

@@ -5,7 +5,7 @@ namespace ActorLlama.Checkpoints;
 
 /// <summary>
 /// Writes the <c>params.json</c> that comes closest to a config (spec 1.4, 1.5). It cannot say everything (the original RoPE context, the longest context,
-/// explicit layer lists), so <c>config.json</c> lies beside it and is preferred.
+/// explicit layer lists), so <c>config.json</c> lies beside it and is preferred; what only that one tells is listed, and asked for when it is missing.
 /// </summary>
 internal static class MetaParamsWriter
 {
@@ -37,6 +37,7 @@ internal static class MetaParamsWriter
         }
         AddWidths(parameters, config);
         if (JsonNode.Parse(configJson)!["vision_config"] is JsonObject vision) parameters["vision_args"] = Vision(vision);
+        if (MetaGaps.Of(parameters, config, configJson) is { IsEmpty: false } gaps) parameters[MetaGaps.Key] = new JsonArray([.. gaps.Select(gap => (JsonNode)gap)]);
         return parameters.ToJsonString(JsonText.Indented);
     }
 

@@ -58,11 +58,13 @@ internal sealed class PthFile : IDisposable
             "Float" => ElementType.Float32,
             var other => throw Fault(key, $"has elements of type {Quote(other)}; weights are BFloat16 or Float. Use the bfloat16 release of the checkpoint"),
         };
+        RequireInside(key, tensor);
+        // Nothing is read of a tensor without elements, and some writers leave its storage out.
+        if (tensor.Shape.Contains(0)) return TensorView.Of(key, type, tensor.Shape, Source, 0);
         if (!_storages.TryGetValue(tensor.Of.Key, out var storage)) throw Fault(key, $"lies in storage {Quote(tensor.Of.Key)}, which the archive does not hold");
         var size = TensorView.BytesOf(type);
         if (storage.Bytes / size < tensor.Of.Elements)
             throw Fault(key, $"lies in a storage of {tensor.Of.Elements} elements, of which the archive holds {storage.Bytes / size}");
-        RequireInside(key, tensor);
         return TensorView.Strided(key, type, tensor.Shape, tensor.Strides, Source, storage.Offset + tensor.Offset * size);
     }
 
@@ -83,7 +85,7 @@ internal sealed class PthFile : IDisposable
     {
         try
         {
-            var elements = tensor.Shape.Contains(0) ? 0 : tensor.Shape.Aggregate(1L, (product, size) => checked(product * size));
+            var elements = TensorView.CountOf(tensor.Shape);
             var last = elements == 0 ? -1 : tensor.Shape.Zip(tensor.Strides, (size, stride) => checked((size - 1) * stride)).Aggregate(0L, (sum, part) => checked(sum + part));
             if (checked(tensor.Offset + last) >= tensor.Of.Elements || tensor.Offset > tensor.Of.Elements)
                 throw Fault(key, $"of shape {Quote(tensor.Shape)} from element {tensor.Offset} on ends beyond its storage of {tensor.Of.Elements} elements");

@@ -50,7 +50,7 @@ internal sealed record OpenedLayout(string ConfigJson, ConfigReading Reading, Te
                 ? JsonFile.ReadText(config)
                 : MetaParams.ToConfigJson(parameters, () => shards.Find("tok_embeddings.weight")?.Sum(view => view.Shape[0]) ?? 0);
             var reading = LlamaConfigReader.Read(json, isOurs ? config : parameters);
-            return new OpenedLayout(json, reading, new MetaLayout(shards, reading.Config));
+            return new OpenedLayout(json, reading, new MetaLayout(shards, reading.Config, json));
         }
         catch
         {

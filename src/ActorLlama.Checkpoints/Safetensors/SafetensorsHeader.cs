@@ -151,8 +151,7 @@ internal sealed class SafetensorsHeader
     {
         try
         {
-            var elements = shape.Contains(0) ? 0 : shape.Aggregate(1L, (product, size) => checked(product * size));
-            return SafetensorsType.BytesOf(elements, bits)
+            return SafetensorsType.BytesOf(TensorView.CountOf(shape), bits)
                 ?? throw Fault(name, $"of dtype {type} and shape {Quote(shape)} takes no whole number of bytes");
         }
         catch (OverflowException)

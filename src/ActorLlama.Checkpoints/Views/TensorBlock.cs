@@ -11,7 +11,7 @@ namespace ActorLlama.Checkpoints;
 internal sealed record TensorBlock(
     MappedFile File, long Offset, ImmutableArray<long> Origin, ImmutableArray<long> Shape, ImmutableArray<long> Strides)
 {
-    public long Elements => Shape.Aggregate(1L, (product, size) => checked(product * size));
+    public long Elements => TensorView.CountOf(Shape);
 
     /// <summary>The part of the rectangle at [start, start + length) of its own extent along an axis; it stays where it was in the tensor.</summary>
     public TensorBlock Cut(int axis, long start, long length, int elementBytes) => this with

@@ -14,13 +14,16 @@ namespace ActorLlama.Checkpoints;
 /// <param name="Blocks">Rectangles that cover the tensor without overlap.</param>
 internal sealed record TensorView(string Name, ElementType Type, ImmutableArray<long> Shape, ImmutableArray<TensorBlock> Blocks)
 {
-    public long Elements => Shape.Aggregate(1L, (product, size) => checked(product * size));
+    public long Elements => CountOf(Shape);
 
     public int ElementBytes => BytesOf(Type);
 
     public long Bytes => checked(Elements * ElementBytes);
 
     public static int BytesOf(ElementType type) => type == ElementType.Float32 ? 4 : 2;
+
+    /// <summary>Elements of a shape. A size of zero makes it none, however large the others are.</summary>
+    public static long CountOf(ImmutableArray<long> shape) => shape.Contains(0) ? 0 : shape.Aggregate(1L, (product, size) => checked(product * size));
 
     /// <summary>A tensor that lies row major in one piece.</summary>
     public static TensorView Of(string name, ElementType type, ImmutableArray<long> shape, MappedFile file, long offset) =>

@@ -23,7 +23,7 @@ internal static class StateDictPickle
             Global(pickle, "torch", type == ElementType.Float32 ? "FloatStorage" : "BFloat16Storage");
             Text(pickle, i.ToString(CultureInfo.InvariantCulture));
             Text(pickle, "cpu");
-            Whole(pickle, shape.Aggregate(1L, (product, size) => checked(product * size)));
+            Whole(pickle, TensorView.CountOf(shape));
             pickle.Write("tQ"u8);
             Whole(pickle, 0);
             Sizes(pickle, shape);

@@ -10,6 +10,13 @@ internal static class TargetFolder
         ? throw new InvalidDataException("Checkpoint: the folder to write has no name. Name a new or empty folder.")
         : Path.TrimEndingDirectorySeparator(Path.GetFullPath(given));
 
+    /// <summary>The innermost folder on the way to a path that is there already.</summary>
+    public static string ExistingAbove(string path)
+    {
+        while (!Directory.Exists(path) && Path.GetDirectoryName(path) is { } parent) path = parent;
+        return path;
+    }
+
     public static void Make(string path, string given)
     {
         try

@@ -20,6 +20,6 @@ public sealed record TensorToWrite(string Name, string Type, ImmutableArray<long
         : throw new ArgumentException($"Checkpoint: tensor \"{Name}\" has dtype \"{Type}\", which the format does not know.", nameof(Type));
 
     /// <summary>Its length in the file.</summary>
-    public long Bytes => SafetensorsType.BytesOf(Shape.Aggregate(1L, (product, size) => checked(product * size)), ElementBits)
+    public long Bytes => SafetensorsType.BytesOf(TensorView.CountOf(Shape), ElementBits)
         ?? throw new InvalidOperationException($"Checkpoint: tensor \"{Name}\" of dtype {Type} takes no whole number of bytes.");
 }
