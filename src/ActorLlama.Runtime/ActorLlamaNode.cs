@@ -54,7 +54,8 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         try
         {
             foreach (var device in options.Devices)
-                devices = devices.Add(new(device, BackendFactory.Create(device, model.Config, options.Model.Dtype), NodeDevice.DispatcherName(devices.Length)));
+                devices = devices.Add(new(
+                    device, BackendFactory.Create(device, model.Config, options.Model.Dtype), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name)));
             model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
             node = new ActorLlamaNode(model, devices);
             await node.RunAsync(options);
@@ -179,7 +180,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
 
     private static void Release(ImmutableArray<NodeDevice> devices, NodeModel model)
     {
-        foreach (var device in devices) device.Backend.Dispose();
+        foreach (var device in devices) device.Dispose();
         model.Dispose();
     }
 }

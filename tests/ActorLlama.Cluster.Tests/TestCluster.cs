@@ -32,7 +32,7 @@ internal sealed class TestCluster : IAsyncDisposable
         try
         {
             connection = await processes.ConnectAsync(timeout.Token);
-            await processes.WaitUntilReadyAsync(connection, onChange: null, timeout.Token);
+            await processes.WaitUntilReadyAsync(connection, onStatus: null, timeout.Token);
             return new TestCluster(processes, connection);
         }
         catch

@@ -1,3 +1,4 @@
+using ActorLlama.Checkpoints;
 using ActorLlama.Cli;
 using ActorLlama.TestKit;
 
@@ -24,6 +25,22 @@ public sealed class VerificationTests
     [InlineData("bard", 2, 4)]
     public async Task Nodes_read_only_what_their_plan_gives_them(string model, int stages, int shards) =>
         Assert.Equal(await AloneAsync(model), (await VerifyPoisonedAsync(model, stages, shards)).LogitsSha256);
+
+    /// <summary>Hugging Face's is that of all other tests.</summary>
+    [SharedFact]
+    public async Task Three_nodes_load_every_layout_and_give_the_bits_of_one()
+    {
+        const string model = "tiny-scout";
+        using var folder = new TemporaryFolder();
+        var alone = await AloneAsync(model);
+        foreach (var layout in LayoutNames.All.Where(layout => layout != LayoutNames.HuggingFace))
+        {
+            CheckpointConverter.Run(
+                Folder(model), folder.PathOf(layout), new ConversionOptions { Layout = layout, MetaParts = 2, Panels = layout == LayoutNames.Unscanned });
+            await using var cluster = await InProcessCluster.StartAsync(new LocalClusterOptions(3, folder.PathOf(layout)) { Stages = 2, ExpertShards = 4 });
+            Assert.Equal(alone, (await Verifier.RunAsync(cluster.Connection, Golden(model), bfloat16: false, CancellationToken.None)).LogitsSha256);
+        }
+    }
 
     [SharedTheory]
     [InlineData("tiny-maverick")]

@@ -34,7 +34,12 @@ internal sealed class UpCommand : AsyncCommand<UpCommand.Settings>
             await using var cluster = await LocalCluster.StartAsync(settings.OptionsFor(settings.Model ?? ProgramFiles.SampleModel(), settings.Logs), ended.Token);
             Announce(cluster, settings.Json);
             await using var connection = await cluster.ConnectAsync(ended.Token);
-            if (settings.Json || !Terminal.Out.Profile.Out.IsTerminal) await FollowAsync(cluster, connection, s => Tell(s, settings.Json), ended.Token);
+            if (settings.Json) await FollowAsync(cluster, connection, s => Tell(s, json: true), ended.Token);
+            else if (!Terminal.Out.Profile.Out.IsTerminal)
+            {
+                var loading = new LoadingReport(new ProgressLines(Console.Out, TimeProvider.System).Report, TimeProvider.System);
+                await FollowAsync(cluster, connection, s => Tell(s, json: false), ended.Token, s => loading.Note(s));
+            }
             else await ShowAsync(cluster, connection, ended.Token);
         }
         catch (OperationCanceledException) when (ended.Token.IsCancellationRequested)
@@ -73,7 +78,7 @@ internal sealed class UpCommand : AsyncCommand<UpCommand.Settings>
     /// <summary>Watches until cancelled; throws when the cluster fails before it is ready, or when no process is left.</summary>
     private static async Task FollowAsync(
         LocalCluster cluster, ClusterConnection connection, Action<ClusterProtocol.Status> onChange, CancellationToken cancellation,
-        Action<ClusterProtocol.Status?>? onPoll = null)
+        Action<ClusterProtocol.Status>? onStatus = null)
     {
         ClusterState? last = null;
         var wasReady = false;
@@ -82,7 +87,7 @@ internal sealed class UpCommand : AsyncCommand<UpCommand.Settings>
             var ended = cluster.Nodes.FirstOrDefault(n => n.HasExited);
             if (ended is not null && (!wasReady || cluster.Nodes.All(n => n.HasExited))) throw ended.Fault();
             var status = await LocalCluster.TryGetStatusAsync(connection, cancellation);
-            onPoll?.Invoke(status);
+            if (status is not null) onStatus?.Invoke(status);
             if (status is not null && status.State != last)
             {
                 last = status.State;

@@ -31,7 +31,8 @@ internal sealed class Attachment : IAsyncDisposable
         try
         {
             connection = await own.ConnectAsync(cancellation);
-            await own.WaitUntilReadyAsync(connection, onChange: null, cancellation);
+            var entered = connection;
+            await ByteProgress.ShowAsync(report => own.WaitUntilReadyAsync(entered, new LoadingReport(report, TimeProvider.System).Note, cancellation));
         }
         catch
         {

@@ -57,21 +57,19 @@ internal sealed class LocalCluster : IAsyncDisposable
         WhileAllRunAsync(ClusterConnection.ConnectAsync(Address, s_connect, cancellation), cancellation);
 
     /// <summary>
-    /// Waits until the cluster is ready, telling each change of its state. Throws <see cref="LocalNodeException"/> when a node ends or the
+    /// Waits until the cluster is ready, telling how it is several times a second. Throws <see cref="LocalNodeException"/> when a node ends or the
     /// cluster says that it cannot serve.
     /// </summary>
-    public async Task WaitUntilReadyAsync(ClusterConnection connection, Action<ClusterProtocol.Status>? onChange, CancellationToken cancellation)
+    public async Task WaitUntilReadyAsync(ClusterConnection connection, Action<ClusterProtocol.Status>? onStatus, CancellationToken cancellation)
     {
-        ClusterState? last = null;
         while (true)
         {
             if (_nodes.FirstOrDefault(n => n.HasExited) is { } ended) throw ended.Fault();
             if (await TryGetStatusAsync(connection, cancellation) is { } status)
             {
-                if (status.State != last) onChange?.Invoke(status);
-                last = status.State;
-                if (last == ClusterState.Ready) return;
-                if (last == ClusterState.Degraded) throw CannotServe(status);
+                onStatus?.Invoke(status);
+                if (status.State == ClusterState.Ready) return;
+                if (status.State == ClusterState.Degraded) throw CannotServe(status);
             }
 
             await Task.Delay(s_poll, cancellation);

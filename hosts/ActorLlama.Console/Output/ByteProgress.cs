@@ -13,6 +13,13 @@ internal static class ByteProgress
     public static async Task RunAsync(Action<Action<string, WriteProgress>, CancellationToken> work)
     {
         using var ended = new EndSignals();
+        await ShowAsync(report => Task.Factory.StartNew(
+            () => work(report, ended.Token), ended.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+    }
+
+    /// <summary>Shows what the work reports until it ends.</summary>
+    public static async Task ShowAsync(Func<Action<string, WriteProgress>, Task> work)
+    {
         if (Terminal.Error.Profile.Out.IsTerminal)
         {
             await Terminal.Error.Progress()
@@ -20,7 +27,7 @@ internal static class ByteProgress
                 .StartAsync(progress =>
                 {
                     var bars = new Dictionary<string, ProgressTask>();
-                    return StartAsync((phase, done) =>
+                    return work((phase, done) =>
                     {
                         if (!bars.TryGetValue(phase, out var bar)) bars.Add(phase, bar = progress.AddTask(phase));
                         bar.MaxValue = Math.Max(1, done.TotalBytes);
@@ -28,9 +35,6 @@ internal static class ByteProgress
                     });
                 });
         }
-        else await StartAsync(new ProgressLines(Console.Error, TimeProvider.System).Report);
-
-        Task StartAsync(Action<string, WriteProgress> report) => Task.Factory.StartNew(
-            () => work(report, ended.Token), ended.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        else await work(new ProgressLines(Console.Error, TimeProvider.System).Report);
     }
 }

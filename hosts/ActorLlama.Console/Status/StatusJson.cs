@@ -28,6 +28,7 @@ internal static class StatusJson
                 device = s.Placement.Device.Name,
                 loaded = s.Stage is not null,
                 bytes = s.LoadedBytes,
+                of_bytes = s.Placement.WeightBytes,
                 fault = s.Fault,
             }),
             shards = node.Shards.Select(s => new
@@ -39,6 +40,7 @@ internal static class StatusJson
                 device = s.Placement.Device.Name,
                 loaded = s.Expert is not null,
                 bytes = s.LoadedBytes,
+                of_bytes = s.Placement.WeightBytes,
                 rows_computed = s.RowsComputed,
                 fault = s.Fault,
             }),

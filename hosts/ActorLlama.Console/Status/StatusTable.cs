@@ -1,4 +1,5 @@
 using ActorLlama.Planning.Placement;
+using ActorLlama.Planning.Supervision;
 using ActorLlama.Protocol;
 using Spectre.Console;
 using Spectre.Console.Rendering;
@@ -38,7 +39,13 @@ internal static class StatusTable
         new Label(address[(address.IndexOf('@') + 1)..]),
         new Label(node is null ? "" : string.Join("\n", node.Devices.Select(d => $"{d.Name}\n{ByteText.Of(d.MemoryBytes)}"))),
         new Label(node is null ? "" : string.Join("\n", Holdings(node))),
-        new Label(node is null ? "" : ByteText.Of(node.Stages.Sum(s => s.LoadedBytes) + node.Shards.Sum(s => s.LoadedBytes))));
+        new Label(node is null ? "" : WeightsOf(node)));
+
+    /// <summary>Bytes held; while it loads, bytes read of those to be read.</summary>
+    private static string WeightsOf(NodeProtocol.Offer node) => StateOf(node) == "loading"
+        ? $"{ByteText.Of(node.Stages.Sum(LoadProgress.Of) + node.Shards.Sum(LoadProgress.Of))}\nof "
+            + ByteText.Of(node.Stages.Sum(s => s.Placement.WeightBytes) + node.Shards.Sum(s => s.Placement.WeightBytes))
+        : ByteText.Of(node.Stages.Sum(s => s.LoadedBytes) + node.Shards.Sum(s => s.LoadedBytes));
 
     private static IEnumerable<string> Holdings(NodeProtocol.Offer node) =>
         PlacementText.Of(node.Stages.Select(s => s.Placement), node.Shards.Select(s => s.Placement));

@@ -42,11 +42,5 @@ internal static class HeldUnits
 
     public static IEnumerable<ShardPlacement> Unheld(SupervisorState state) => state.Plan.Shards.Where(s => Of(state, s) is null);
 
-    public static long LoadedBytes(SupervisorState state) =>
-        state.Plan.Stages.Sum(s => Math.Min(s.WeightBytes, Of(state, s)?.LoadedBytes ?? 0))
-        + state.Plan.Shards.Sum(s => Math.Min(s.WeightBytes, Of(state, s)?.LoadedBytes ?? 0));
-
-    public static long WeightBytes(PlacementPlan plan) => plan.Stages.Sum(s => s.WeightBytes) + plan.Shards.Sum(s => s.WeightBytes);
-
     private static string Where(SupervisorState state, DeviceId device) => $"node \"{state.Offers[device.Node].Name}\", device \"{device.Name}\"";
 }

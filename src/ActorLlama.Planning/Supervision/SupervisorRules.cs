@@ -30,10 +30,6 @@ public static class SupervisorRules
     public static ClusterProtocol.Status Status(SupervisorState state, NodeId supervisor) =>
         new(state.State, state.Reason, state.Plan, state.Nodes, supervisor);
 
-    /// <summary>Weight bytes of the plan's units that are in memory, and of all of them.</summary>
-    public static (long LoadedBytes, long TotalBytes) Progress(SupervisorState state) =>
-        (HeldUnits.LoadedBytes(state), HeldUnits.WeightBytes(state.Plan));
-
     private static SupervisorState Offered(
         SupervisorState state, NodeProtocol.Offer offer, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
     {

@@ -3,9 +3,18 @@ using ActorLlama.Runtime.Configuration;
 
 namespace ActorLlama.Runtime.Devices;
 
-/// <summary>One device of this node: its backend, which the device's one thread uses, and the dispatcher that is this thread.</summary>
-internal sealed record NodeDevice(DeviceOptions Options, IBackend Backend, string Dispatcher)
+/// <summary>
+/// One device of this node: its backend, which the device's one thread uses, the dispatcher that is this thread, and the thread that reads its files.
+/// </summary>
+internal sealed record NodeDevice(DeviceOptions Options, IBackend Backend, string Dispatcher, DeviceLoader Loader) : IDisposable
 {
+    /// <summary>Ends the reading first: it fills what the backend owns.</summary>
+    public void Dispose()
+    {
+        Loader.Dispose();
+        Backend.Dispose();
+    }
+
     /// <summary>The dispatcher's settings: a pool of one thread, one message at a time.</summary>
     public static string DispatcherHocon(int index) =>
         $$"""

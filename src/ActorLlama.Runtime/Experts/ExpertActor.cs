@@ -18,6 +18,7 @@ internal sealed class ExpertActor : DeviceWorker
     private readonly ShardPlacement _placement;
     private readonly WorkCounter _work;
     private LaneTarget? _self;
+    private WeightLoad<ExpertGroup>? _load;
     private ExpertGroup? _group;
 
     public ExpertActor(NodeContext node, NodeDevice device, ShardPlacement placement)
@@ -28,9 +29,9 @@ internal sealed class ExpertActor : DeviceWorker
     public static Props Props(NodeContext node, NodeDevice device, ShardPlacement placement) =>
         Akka.Actor.Props.Create(() => new ExpertActor(node, device, placement));
 
-    private sealed record Load : INoSerializationVerificationNeeded;
-
-    protected override void PreStart() => Self.Tell(new Load());
+    protected override void PreStart() => _load = WeightLoad<ExpertGroup>.Start(
+        _device.Loader, Self, _node.Time, _node.Model.AllowNaN,
+        loading => ExpertGroup.Load(_device.Backend, _node.Model.Config, _placement.FirstExpert, _placement.Experts, _node.Model.Checkpoint, loading), Report);
 
     protected override void OnReceive(object message) => Loading(message);
 
@@ -38,7 +39,7 @@ internal sealed class ExpertActor : DeviceWorker
     {
         switch (message)
         {
-            case Load: LoadWeights(); break;
+            case LoadMessage load: Serve(_load!.Receive(load)); break;
             case LaneEnvelope { Message: ExpertProtocol.Run run } envelope: Refuse(envelope, run, RefusalReason.Loading, "still loading"); break;
             default: Unhandled(message); break;
         }
@@ -60,25 +61,15 @@ internal sealed class ExpertActor : DeviceWorker
     protected override void PostStop()
     {
         if (_self is { } self) _node.Lane.Unregister(self);
+        _load?.Dispose();
         _group?.Dispose();
         _group = null;
     }
 
-    private void LoadWeights()
+    private void Serve(ExpertGroup? group)
     {
-        Report(0, null);
-        try
-        {
-            _group = ExpertGroup.Load(
-                _device.Backend, _node.Model.Config, _placement.FirstExpert, _placement.Experts, _node.Model.Checkpoint,
-                new WeightLoading(_node.Model.AllowNaN));
-        }
-        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or OutOfMemoryException)
-        {
-            Report(0, e.Message);
-            throw;
-        }
-
+        if (group is null) return;
+        _group = group;
         _self = _node.Lane.Register(Self);
         Become(Serving);
         Report(_group.Bytes, null);

@@ -15,6 +15,8 @@ namespace ActorLlama.Runtime.Nodes;
 /// </summary>
 internal sealed class NodeActor : UntypedActor, IWithTimers
 {
+    private const long ProgressEveryMs = 250;
+
     private readonly NodeContext _node;
     private readonly ImmutableArray<NodeDevice> _devices;
     private readonly IActorRef _supervisor;
@@ -26,6 +28,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly Dictionary<(int Shard, int Replica), IActorRef> _owners = [];
     private readonly Dictionary<int, (long Epoch, IActorRef Actor, LaneTarget Target)> _schedulers = [];
     private readonly Dictionary<int, NodeProtocol.PipelineLoad> _loads = [];
+    private long _offeredMs;
 
     public NodeActor(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
         (_node, _devices, _supervisor, _giveUp) = (node, devices, supervisor, giveUp);
@@ -66,7 +69,19 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         }
     }
 
-    private void Offer() => _supervisor.Tell(new NodeProtocol.Offer(
+    private void Offer()
+    {
+        _offeredMs = _node.NowMs;
+        _supervisor.Tell(OfferNow());
+    }
+
+    /// <summary>Progress of loading is offered now and then, everything else at once.</summary>
+    private void OfferAfter(bool isProgress)
+    {
+        if (!isProgress || _node.NowMs - _offeredMs >= ProgressEveryMs) Offer();
+    }
+
+    private NodeProtocol.Offer OfferNow() => new(
         _node.Self,
         _node.Options.Name,
         _node.Options.Roles,
@@ -79,7 +94,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         [.. _shards.Values.Select(s => s.Held with { RowsComputed = s.Work.Rows })],
         Counters(),
         [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))],
-        [.. _loads.Values]));
+        [.. _loads.Values]);
 
     /// <summary>Bytes over lanes are those of messages: heartbeats would make an idle node look busy.</summary>
     private NodeProtocol.NodeCounters Counters()
@@ -144,7 +159,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         if (!_node.Board.Plan.Stages.Any(s => IsHere(s) && (s.Pipeline, s.Index) == key)) return;
         var isProgress = held is { Stage: null, Fault: null } && _stages.ContainsKey(key);
         _stages[key] = held;
-        if (!isProgress) Offer();
+        OfferAfter(isProgress);
     }
 
     private void ShardHeld(DeviceProtocol.ShardHeld held)
@@ -153,7 +168,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         if (PlacedHere(key) != held.Shard.Placement || !_owners.ContainsKey(key)) return;
         var isProgress = held.Shard is { Expert: null, Fault: null } && _shards.ContainsKey(key);
         _shards[key] = (held.Shard, held.Work);
-        if (!isProgress) Offer();
+        OfferAfter(isProgress);
     }
 
     private void Claim((int, int) key)

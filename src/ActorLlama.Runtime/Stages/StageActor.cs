@@ -19,6 +19,7 @@ internal sealed class StageActor : DeviceWorker
     private readonly Dictionary<BatchId, BatchRun> _running = [];
     private readonly IActorRef _router;
     private SequenceCaches? _caches;
+    private WeightLoad<TrunkStage>? _load;
     private TrunkStage? _stage;
     private LaneTarget? _self;
     private long _pipelineEpoch;
@@ -33,13 +34,14 @@ internal sealed class StageActor : DeviceWorker
     public static Props Props(NodeContext node, NodeDevice device, StagePlacement placement) =>
         Akka.Actor.Props.Create(() => new StageActor(node, device, placement));
 
-    private sealed record Load : INoSerializationVerificationNeeded;
-
     private sealed record Continue(BatchId Batch) : INoSerializationVerificationNeeded;
 
     private sealed record RunShared(BatchId Batch, int Layer) : INoSerializationVerificationNeeded;
 
-    protected override void PreStart() => Self.Tell(new Load());
+    protected override void PreStart() => _load = WeightLoad<TrunkStage>.Start(
+        _device.Loader, Self, _node.Time, _node.Model.AllowNaN,
+        loading => TrunkStage.Load(
+            _device.Backend, _node.Model.Config, new LayerRange(_placement.FirstLayer, _placement.Layers), _node.Model.Checkpoint, loading), Report);
 
     protected override void OnReceive(object message) => Loading(message);
 
@@ -47,7 +49,7 @@ internal sealed class StageActor : DeviceWorker
     {
         switch (message)
         {
-            case Load: LoadWeights(); break;
+            case LoadMessage load: Serve(_load!.Receive(load)); break;
             case DeviceProtocol.Wire wire: _pipelineEpoch = wire.PipelineEpoch; break;
             case LaneEnvelope { Message: StageProtocol.Run run } envelope:
                 envelope.Payload?.Dispose();
@@ -85,24 +87,14 @@ internal sealed class StageActor : DeviceWorker
         if (_self is { } self) _node.Lane.Unregister(self);
         DropRuns();
         _caches?.Dispose();
+        _load?.Dispose();
         _stage?.Dispose();
     }
 
-    private void LoadWeights()
+    private void Serve(TrunkStage? stage)
     {
-        Report(0, null);
-        try
-        {
-            _stage = TrunkStage.Load(
-                _device.Backend, _node.Model.Config, new LayerRange(_placement.FirstLayer, _placement.Layers), _node.Model.Checkpoint,
-                new WeightLoading(_node.Model.AllowNaN));
-        }
-        catch (Exception e) when (e is InvalidDataException or KeyNotFoundException or OutOfMemoryException)
-        {
-            Report(0, e.Message);
-            throw;
-        }
-
+        if (stage is null) return;
+        _stage = stage;
         _caches = new SequenceCaches(_stage.NewCache);
         // After a restart nobody wires the stage again: the board has the epoch.
         if (_node.Board.Plan.PipelineEpochs is { } epochs && _placement.Pipeline < epochs.Length) _pipelineEpoch = epochs[_placement.Pipeline];

@@ -59,17 +59,18 @@ public sealed class SupervisorFormationTests
         foreach (var (load, version) in steps)
         {
             Assert.Equal(ClusterState.Loading, cluster.State.State);
+            var before = LoadProgress.Of(cluster.State.Plan, cluster.State.Nodes);
             load();
             cluster.Offer(node);
+            var after = LoadProgress.Of(cluster.State.Plan, cluster.State.Nodes);
+            Assert.True(before.LoadedBytes < after.LoadedBytes && before.TotalBytes == after.TotalBytes);
             Assert.Equal(version, Assert.Single(cluster.Of<SupervisorEffect.PublishRoutes>()).Routes.Version);
         }
 
         Assert.Equal(ClusterState.Ready, cluster.State.State);
         Assert.Equal((2, 2), (node.Routes!.Stages.Length, node.Routes.Shards.Length));
         Assert.Equal(ClusterState.Ready, node.Routes.State);
-        var (loaded, total) = SupervisorRules.Progress(cluster.State);
-        Assert.Equal(Shapes.WeightBytes(cluster.Shape), total);
-        Assert.Equal(total, loaded);
+        Assert.Equal((Shapes.WeightBytes(cluster.Shape), Shapes.WeightBytes(cluster.Shape)), LoadProgress.Of(cluster.State.Plan, cluster.State.Nodes));
     }
 
     [Fact]

@@ -1,0 +1,39 @@
+using System.Collections.Concurrent;
+
+namespace ActorLlama.Runtime.Devices;
+
+/// <summary>
+/// The thread that reads and writes files for one device, one job after the other, so that its compute thread is always free to answer. Jobs are few: one for each
+/// stage and shard the device is given. Jobs do not throw; they tell their end by message.
+/// </summary>
+internal sealed class DeviceLoader : IDisposable
+{
+    private readonly BlockingCollection<Action<CancellationToken>> _jobs = [];
+    private readonly CancellationTokenSource _end = new();
+    private readonly Thread _thread;
+
+    /// <param name="device">Name of the device.</param>
+    public DeviceLoader(string device)
+    {
+        _thread = new Thread(Work) { IsBackground = true, Name = $"loader of {device}" };
+        _thread.Start();
+    }
+
+    /// <summary>Runs the job after those that wait. Its token ends the job when the device does.</summary>
+    public void Run(Action<CancellationToken> job) => _jobs.Add(job);
+
+    /// <summary>Ends the job at work and those that wait, and returns when all have ended.</summary>
+    public void Dispose()
+    {
+        if (_jobs.IsAddingCompleted) return;
+        _end.Cancel();
+        _jobs.CompleteAdding();
+        _thread.Join();
+        _end.Dispose();
+    }
+
+    private void Work()
+    {
+        foreach (var job in _jobs.GetConsumingEnumerable()) job(_end.Token);
+    }
+}

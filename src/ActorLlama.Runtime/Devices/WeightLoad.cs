@@ -1,0 +1,122 @@
+using System.Runtime.ExceptionServices;
+using ActorLlama.Model;
+using Akka.Actor;
+
+namespace ActorLlama.Runtime.Devices;
+
+/// <summary>
+/// One load of weights on its device's loader thread, for the actor that started it and tells of it meanwhile. Owns what is loaded until the actor takes it.
+/// </summary>
+internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
+{
+    private static readonly TimeSpan s_tellEvery = TimeSpan.FromMilliseconds(100);
+
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _cancelled = new();
+    private readonly TimeProvider _time;
+    private readonly Action<long, string?> _report;
+    private readonly IActorRef _owner;
+    private T? _loaded;
+    private ExceptionDispatchInfo? _fault;
+    private bool _isDisposed;
+    private long _bytes, _told;
+
+    private WeightLoad(IActorRef owner, TimeProvider time, Action<long, string?> report) => (_owner, _time, _report) = (owner, time, report);
+
+    /// <summary>Begins a load for the actor that calls.</summary>
+    /// <param name="loader">Where.</param>
+    /// <param name="owner">The actor; it hands every <see cref="LoadMessage"/> to <see cref="Receive"/>.</param>
+    /// <param name="time">For the rate of reports.</param>
+    /// <param name="allowNaN">Whether NaN is let through.</param>
+    /// <param name="load">The load itself.</param>
+    /// <param name="report">Tells the device how many bytes were read, and a fault or null; called by the actor.</param>
+    public static WeightLoad<T> Start(
+        DeviceLoader loader, IActorRef owner, TimeProvider time, bool allowNaN, Func<WeightLoading, T> load, Action<long, string?> report)
+    {
+        var started = new WeightLoad<T>(owner, time, report);
+        report(0, null);
+        loader.Run(end => started.Run(load, allowNaN, end));
+        return started;
+    }
+
+    /// <summary>
+    /// What a message means to the actor: null while it loads, then the weights, which are the actor's. A fault is reported and thrown, for the supervisor to decide.
+    /// </summary>
+    public T? Receive(LoadMessage message)
+    {
+        if (!ReferenceEquals(message.Load, this)) return null;
+        if (message is LoadMessage.Progress progress)
+        {
+            _report(progress.Bytes, null);
+            return null;
+        }
+
+        lock (_lock)
+        {
+            if (_fault?.SourceException is InvalidDataException or KeyNotFoundException or OutOfMemoryException) _report(0, _fault.SourceException.Message);
+            _fault?.Throw();
+            (var loaded, _loaded) = (_loaded, null);
+            return loaded;
+        }
+    }
+
+    /// <summary>Ends the load soon; what it has loaded or is about to is freed, unless it was taken.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_isDisposed) return;
+            _isDisposed = true;
+            _cancelled.Cancel();
+            _loaded?.Dispose();
+            _loaded = null;
+        }
+    }
+
+    private void Run(Func<WeightLoading, T> load, bool allowNaN, CancellationToken end)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(end, _cancelled.Token);
+        T? loaded = null;
+        ExceptionDispatchInfo? fault = null;
+        try
+        {
+            either.Token.ThrowIfCancellationRequested();
+            loaded = load(new WeightLoading(allowNaN, Count, either.Token));
+        }
+        catch (Exception e)
+        {
+            // Thrown again where the actor hears of it.
+            fault = ExceptionDispatchInfo.Capture(e);
+        }
+
+        lock (_lock)
+        {
+            (_loaded, _fault) = (loaded, fault);
+            if (_isDisposed)
+            {
+                loaded?.Dispose();
+                return;
+            }
+        }
+
+        _owner.Tell(new LoadMessage.Ended(this));
+    }
+
+    private void Count(long bytes)
+    {
+        var all = Interlocked.Add(ref _bytes, bytes);
+        var (told, now) = (Interlocked.Read(ref _told), _time.GetTimestamp());
+        if (_time.GetElapsedTime(told, now) < s_tellEvery || Interlocked.CompareExchange(ref _told, now, told) != told) return;
+        _owner.Tell(new LoadMessage.Progress(this, all));
+    }
+}
+
+/// <summary>From a load to the actor that started it.</summary>
+internal abstract record LoadMessage(object Load) : INoSerializationVerificationNeeded
+{
+    /// <summary>Some bytes of the weights have been read.</summary>
+    public sealed record Progress(object Load, long Bytes) : LoadMessage(Load);
+
+    /// <summary>The weights are there, or a fault is.</summary>
+    public sealed record Ended(object Load) : LoadMessage(Load);
+}

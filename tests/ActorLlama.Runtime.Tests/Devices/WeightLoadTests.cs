@@ -1,0 +1,135 @@
+using System.Collections.Concurrent;
+using ActorLlama.Model;
+using ActorLlama.Runtime.Devices;
+using Akka.Actor;
+
+namespace ActorLlama.Runtime.Tests.Devices;
+
+public sealed class WeightLoadTests : IAsyncLifetime
+{
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(20);
+
+    private readonly ActorSystem _system = ActorSystem.Create("load");
+    private readonly DeviceLoader _loader = new("cpu:0");
+    private readonly BlockingCollection<(long Bytes, string? Fault)> _reports = [];
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await _system.Terminate();
+        _loader.Dispose();
+    }
+
+    [Fact]
+    public async Task An_actor_answers_and_tells_progress_while_it_loads()
+    {
+        using var go = new ManualResetEventSlim();
+        var weights = new Weights();
+        var owner = Owner(loading =>
+        {
+            loading.BytesRead!(70);
+            Assert.True(go.Wait(s_soon));
+            return weights;
+        });
+        Assert.Equal("loading", await owner.Ask<string>("state", s_soon));
+        Assert.Equal((0, null), Report());
+        Assert.Equal((70, null), Report());
+        Assert.Equal("loading", await owner.Ask<string>("state", s_soon));
+        go.Set();
+        Assert.Equal((-1, null), Report());
+        Assert.Equal("serving", await owner.Ask<string>("state", s_soon));
+        await owner.GracefulStop(s_soon);
+        Assert.Equal(1, weights.Disposals);
+    }
+
+    [Fact]
+    public async Task A_fault_is_reported_and_thrown_in_the_actor()
+    {
+        var owner = Owner(_ => throw new InvalidDataException("a bad weight"));
+        Assert.Equal((0, null), Report());
+        Assert.Equal((0, "a bad weight"), Report());
+        Assert.True(await owner.GracefulStop(s_soon));
+    }
+
+    [Fact]
+    public async Task An_actor_that_stops_ends_its_load_and_what_was_loaded_is_freed()
+    {
+        using var began = new ManualResetEventSlim();
+        var weights = new Weights();
+        var owner = Owner(loading =>
+        {
+            began.Set();
+            // Reads on to its end: the load was told to stop when it was nearly done.
+            Assert.True(loading.Cancellation.WaitHandle.WaitOne(s_soon));
+            return weights;
+        });
+        Assert.True(began.Wait(s_soon));
+        Assert.True(await owner.GracefulStop(s_soon));
+        _loader.Dispose();
+        Assert.Equal(1, weights.Disposals);
+    }
+
+    [Fact]
+    public void A_device_that_ends_ends_its_loads()
+    {
+        using var began = new ManualResetEventSlim();
+        Owner(loading =>
+        {
+            began.Set();
+            while (true) loading.Cancellation.ThrowIfCancellationRequested();
+        });
+        Assert.True(began.Wait(s_soon));
+        var second = false;
+        Owner(_ =>
+        {
+            second = true;
+            return new Weights();
+        });
+        Assert.Equal((0, null), Report());
+        Assert.Equal((0, null), Report());
+        _loader.Dispose();
+        Assert.False(second);
+    }
+
+    private (long, string?) Report() => _reports.TryTake(out var report, s_soon) ? report : throw new TimeoutException("No report came.");
+
+    private IActorRef Owner(Func<WeightLoading, Weights> load) => _system.ActorOf(Props.Create(() => new OwnerActor(_loader, load, _reports)));
+
+    private sealed class Weights : IDisposable
+    {
+        private int _disposals;
+
+        public int Disposals => Volatile.Read(ref _disposals);
+
+        public void Dispose() => Interlocked.Increment(ref _disposals);
+    }
+
+    /// <summary>As stages and experts do it. Reports −1 when it serves.</summary>
+    private sealed class OwnerActor(DeviceLoader loader, Func<WeightLoading, Weights> load, BlockingCollection<(long, string?)> reports) : UntypedActor
+    {
+        private WeightLoad<Weights>? _load;
+        private Weights? _weights;
+
+        protected override void PreStart() => _load = WeightLoad<Weights>.Start(
+            loader, Self, TimeProvider.System, allowNaN: false, load, (bytes, fault) => reports.Add((bytes, fault)));
+
+        protected override void OnReceive(object message)
+        {
+            switch (message)
+            {
+                case LoadMessage part when _load!.Receive(part) is { } weights:
+                    _weights = weights;
+                    reports.Add((-1, null));
+                    break;
+                case string: Sender.Tell(_weights is null ? "loading" : "serving"); break;
+            }
+        }
+
+        protected override void PostStop()
+        {
+            _load?.Dispose();
+            _weights?.Dispose();
+        }
+    }
+}
