@@ -23,7 +23,7 @@ internal sealed class BenchCluster : IAsyncDisposable
         try
         {
             connection = await processes.ConnectAsync(timeout.Token);
-            await processes.WaitUntilReadyAsync(connection, onChange: null, timeout.Token);
+            await processes.WaitUntilReadyAsync(connection, onStatus: null, timeout.Token);
             return new BenchCluster(processes, connection);
         }
         catch

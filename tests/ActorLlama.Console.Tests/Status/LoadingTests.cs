@@ -57,7 +57,7 @@ public sealed class LoadingTests
             new ModelShape("m", 8, 8, 8, 4, 1, 0, 0, 0, 4, []), 1,
             [new NodeProtocol.HeldStage(1, s_stage, target, target, stageBytes, null)],
             [new NodeProtocol.HeldShard(1, s_shard, target, shardBytes, 0, null)],
-            new NodeProtocol.NodeCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+            new NodeProtocol.NodeCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), [], []);
         return new ClusterProtocol.Status(state, "", new PlacementPlan(1, [s_stage], [s_shard], 1, [1]), [offer], s_node);
     }
 

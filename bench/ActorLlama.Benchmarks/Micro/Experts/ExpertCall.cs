@@ -16,6 +16,7 @@ public class ExpertCall
     private const int Calls = 200;
     private Checkpoint _checkpoint = null!;
     private CpuBackend _backend = null!;
+    private NodeDevice _device = null!;
     private ExpertGroup _bare = null!;
     private ActorSystem _system = null!;
     private Lane _lane = null!;
@@ -43,7 +44,7 @@ public class ExpertCall
             AllowNaN = false,
         };
         _lane = new Lane(_system, options.Lane, new LaneIdentity(self, model.Identity), TimeProvider.System);
-        var device = new NodeDevice(options.Devices[0], _backend, NodeDevice.DispatcherName(0));
+        var device = _device = new NodeDevice(options.Devices[0], _backend, NodeDevice.DispatcherName(0), new DeviceLoader("cpu:0"));
         var placement = new ShardPlacement(0, 0, 0, config.Experts, new DeviceId(self, "cpu:0"), 0, 1);
         var board = new RouteBoard { Plan = new PlacementPlan(1, [], [placement], 1, []) };
         var node = new NodeContext(options, self, model, _lane, default, board, new NodeGauges(), TimeProvider.System);
@@ -57,7 +58,7 @@ public class ExpertCall
         await _system.Terminate();
         await _lane.DisposeAsync();
         _bare.Dispose();
-        _backend.Dispose();
+        _device.Dispose();
         _checkpoint.Dispose();
     }
 
