@@ -92,6 +92,13 @@ public sealed class SafetensorsHeaderTests : IDisposable
     }
 
     [Fact]
+    public void A_file_of_no_tensors_and_empty_metadata_is_fine()
+    {
+        using var file = SafetensorsFile.Open(Write("""{"__metadata__":{}}""", 0));
+        Assert.Empty(file.Entries);
+    }
+
+    [Fact]
     public void Tensors_of_no_elements_and_of_no_axes_are_fine()
     {
         var path = Write(
