@@ -5,8 +5,8 @@ namespace ActorLlama.Client;
 /// <summary>A session was refused, or ended before its last token.</summary>
 public sealed class GenerationFailedException : Exception
 {
-    public GenerationFailedException(RefusalReason reason, string message)
-        : base(message) => Reason = reason;
+    public GenerationFailedException(RefusalReason reason, string message, TimeSpan retryAfter = default)
+        : base(message) => (Reason, RetryAfter) = (reason, retryAfter);
 
     public GenerationFailedException(string message, Exception innerException)
         : base(message, innerException) => Reason = RefusalReason.Failed;
@@ -22,4 +22,7 @@ public sealed class GenerationFailedException : Exception
 
     /// <summary>What kind of "no" it was; <see cref="RefusalReason.Failed"/> when the cluster could not go on or was not heard of.</summary>
     public RefusalReason Reason { get; }
+
+    /// <summary>When busy: how long to wait before asking again, as the cluster said; else zero.</summary>
+    public TimeSpan RetryAfter { get; }
 }

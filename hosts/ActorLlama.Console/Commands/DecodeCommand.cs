@@ -1,18 +1,23 @@
 using System.ComponentModel;
-using System.Diagnostics;
-using System.Globalization;
-using ActorLlama.Client;
-using ActorLlama.Protocol;
 using Spectre.Console;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
 
-/// <summary><c>actorllama decode</c>: one prompt, one answer on standard output.</summary>
+/// <summary>
+/// <c>actorllama decode</c>: one prompt, one answer on standard output; or a file of prompts and a file of answers. With MaxText's flags
+/// (<c>key=value</c>) it decodes as MaxText does.
+/// </summary>
 internal sealed class DecodeCommand : AsyncCommand<DecodeCommand.Settings>
 {
     internal sealed class Settings : SamplingSettings
     {
+        public const int DefaultSessions = 8;
+
+        [CommandArgument(0, "[FLAGS]")]
+        [Description("MaxText's flags, as key=value, after a settings file if there is one: \"config/decode.conf prompt=hello\".")]
+        public string[] Flags { get; init; } = [];
+
         [CommandOption("--prompt <TEXT>")]
         [Description("Text to complete; for an Instruct model one message of a user.")]
         public string? Prompt { get; init; }
@@ -20,6 +25,18 @@ internal sealed class DecodeCommand : AsyncCommand<DecodeCommand.Settings>
         [CommandOption("--prompt-tokens <IDS>")]
         [Description("Token ids as they are, such as 1,2,3.")]
         public string? PromptTokens { get; init; }
+
+        [CommandOption("--prompts <FILE>")]
+        [Description("A prompt on each line, or in a .jsonl an object with a \"prompt\". Goes with --out.")]
+        public string? Prompts { get; init; }
+
+        [CommandOption("--out <FILE>")]
+        [Description("Where the answers to --prompts go, a line of JSON each. What it answers already is not decoded again.")]
+        public string? Out { get; init; }
+
+        [CommandOption("--sessions <N>")]
+        [Description("Prompts of --prompts that are decoded at once. Default: 8.")]
+        public int? Sessions { get; init; }
 
         [CommandOption("--raw")]
         [Description("Complete the prompt's text also with an Instruct model.")]
@@ -33,75 +50,26 @@ internal sealed class DecodeCommand : AsyncCommand<DecodeCommand.Settings>
         [Description("Print one line of JSON per token and one of the result instead of text.")]
         public bool Json { get; init; }
 
-        public override ValidationResult Validate()
-        {
-            if (base.Validate() is { Successful: false } wrong) return wrong;
-            if ((Prompt is null) == (PromptTokens is null)) return ValidationResult.Error("Give one of --prompt and --prompt-tokens.");
-            return Stop.Contains("") ? ValidationResult.Error("--stop is empty. Give some text.") : ValidationResult.Success();
-        }
+        [CommandOption("--logprobs <N>")]
+        [Description("With --json: each token's log-probability and those of the N likeliest, 0 to 20.")]
+        public int? LogProbs { get; init; }
+
+        /// <summary>The settings file before the flags, or null.</summary>
+        public string? FlagFile => Flags is [var first, ..] && !first.Contains('=', StringComparison.Ordinal) ? first : null;
+
+        /// <summary>The flags as they were given, without those of the file. Throws <see cref="InvalidDataException"/>.</summary>
+        public RunFlags GivenFlags() => RunFlags.Parse(Flags.Skip(FlagFile is null ? 0 : 1));
+
+        public override ValidationResult Validate() =>
+            base.Validate() is { Successful: false } wrong ? wrong
+            : DecodeUsage.Fault(this) is { } fault ? ValidationResult.Error(fault)
+            : ValidationResult.Success();
     }
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
-        var ids = settings.PromptTokens is { } list ? ParseIds(list) : null;
-        if (settings.Prompt is { Length: 0 }) throw new InvalidDataException("Prompt: it is empty. Give some text.");
+        var job = DecodeJob.Of(settings);
         using var ended = new EndSignals();
-        await using var attachment = await settings.AttachAsync(model => new LocalClusterOptions(1, model), ended.Token);
-        var request = new GenerationRequest(PromptOf(settings, ids, attachment.Model), settings.MaxTokens)
-        {
-            Sampling = settings.Over(attachment.Model.DefaultSampling),
-            StopStrings = [.. settings.Stop],
-        };
-        var clock = Stopwatch.StartNew();
-        var stream = attachment.Connection.OpenSession(request);
-        using var onEnd = ended.Token.Register(stream.Cancel);
-        await foreach (var token in stream)
-            if (settings.Json) JsonLine.Write(new { index = token.Index, id = token.Id, text = token.Text });
-            else WriteText(token.Text);
-        var result = await stream.Completion;
-        if (settings.Json) WriteJson(result, clock.Elapsed);
-        else WriteText(result.TailText + Environment.NewLine);
-        return result.Reason == FinishReason.Cancelled ? CommandLine.Interrupted : 0;
+        return settings.Prompts is null ? await DecodeOne.RunAsync(job, ended.Token) : await DecodeFile.RunAsync(job, ended.Token);
     }
-
-    private static Prompt PromptOf(Settings settings, int[]? ids, ClusterProtocol.Model model) =>
-        ids is not null ? GenerationRequest.Tokens(ids)
-        : model.IsInstruct && !settings.Raw ? GenerationRequest.Dialog([new ChatTurn("user", settings.Prompt!)])
-        : GenerationRequest.Text(settings.Prompt!);
-
-    private static int[] ParseIds(string list)
-    {
-        var parts = list.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Length == 0) throw new InvalidDataException("Prompt: it is empty. Give token ids, such as 1,2,3.");
-        return [.. parts.Select(p => int.TryParse(p, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
-            ? id
-            : throw new InvalidDataException($"Prompt: \"{p}\" is not a token id. Ids are whole numbers, such as 1,2,3."))];
-    }
-
-    private static void WriteText(string text)
-    {
-        Console.Out.Write(text);
-        Console.Out.Flush();
-    }
-
-    private static void WriteJson(GenerationResult result, TimeSpan elapsed) => JsonLine.Write(new
-    {
-        prompt_tokens = result.PromptTokens,
-        tokens = result.Tokens,
-        text = result.Text,
-        finish_reason = Names.Of(result.Reason),
-        usage = new
-        {
-            prompt_tokens = result.PromptTokens.Length,
-            completion_tokens = result.Tokens.Length,
-            total_tokens = result.PromptTokens.Length + result.Tokens.Length,
-        },
-        timings = new
-        {
-            first_token_ms = Math.Round(result.Timings.FirstTokenMs, 3),
-            total_ms = Math.Round(result.Timings.TotalMs, 3),
-            client_ms = Math.Round(elapsed.TotalMilliseconds, 3),
-            tokens_per_second = Math.Round(Rates.TokensPerSecond(result), 3),
-        },
-    });
 }

@@ -12,7 +12,9 @@ internal abstract class SamplingSettings : SourceSettings
 
     [CommandOption("--max-tokens <N>")]
     [Description("At most this many tokens are generated. Default: 256.")]
-    public int MaxTokens { get; init; } = DefaultMaxTokens;
+    public int? MaxTokensGiven { get; init; }
+
+    public int MaxTokens => MaxTokensGiven ?? DefaultMaxTokens;
 
     [CommandOption("--temperature <T>")]
     [Description("0 always takes the likeliest token. Default: the model's own.")]

@@ -34,7 +34,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     public static async Task<LocalCluster> StartAsync(LocalClusterOptions options, CancellationToken cancellation)
     {
         options.Checked();
-        var config = ProgramFiles.Config(options.Nodes == 1 ? "local-1.conf" : "local-3.conf");
+        var config = options.ConfigFile ?? ProgramFiles.Config(options.Nodes == 1 ? "local-1.conf" : "local-3.conf");
         var logs = options.LogFolder ?? Path.Combine(Path.GetTempPath(), $"actorllama-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..6]}");
         var cluster = new LocalCluster(Path.GetFullPath(Directory.CreateDirectory(logs).FullName), keepLogs: options.LogFolder is not null);
         try

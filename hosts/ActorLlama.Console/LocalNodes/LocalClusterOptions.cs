@@ -17,6 +17,9 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
     /// <summary>"cpu" or "torch".</summary>
     public string? Backend { get; init; }
 
+    /// <summary>The nodes' settings file; null: the one of <c>config/</c> for so many nodes.</summary>
+    public string? ConfigFile { get; init; }
+
     /// <summary>Where each node's log goes; null: a new folder under the temporary one.</summary>
     public string? LogFolder { get; init; }
 

@@ -8,6 +8,9 @@ internal static class JsonLine
 {
     private static readonly JsonSerializerOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>The line as UTF-8, without its end.</summary>
+    public static byte[] Bytes(object value) => JsonSerializer.SerializeToUtf8Bytes(value, s_options);
+
     public static void Write(object value)
     {
         Console.Out.WriteLine(JsonSerializer.Serialize(value, s_options));

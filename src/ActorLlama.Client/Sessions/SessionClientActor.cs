@@ -300,7 +300,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
 
     private void Fail(RefusalReason reason, string message)
     {
-        _output.Fail(new GenerationFailedException(reason, message));
+        _output.Fail(new GenerationFailedException(reason, message, TimeSpan.FromMilliseconds(_refused?.RetryAfterMs ?? 0)));
         Context.Stop(Self);
     }
 

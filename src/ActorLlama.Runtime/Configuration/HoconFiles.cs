@@ -1,4 +1,5 @@
 using System.Reflection;
+using ActorLlama.Planning;
 using Akka.Configuration;
 using Akka.Configuration.Hocon;
 
@@ -90,7 +91,7 @@ public static class HoconFiles
         foreach (var key in Keys(own.GetValue(Root), Root))
         {
             if (known.Contains(key)) continue;
-            var nearest = known.MinBy(k => EditDistance(k, key));
+            var nearest = NearestName.Of(key, known);
             throw new InvalidDataException(
                 $"Settings: key \"{key}\"{(file is null ? "" : $" in \"{file}\" or the arguments")} does not exist. Did you mean \"{nearest}\"?");
         }
@@ -100,20 +101,6 @@ public static class HoconFiles
     {
         if (!value.IsObject()) return [path];
         return value.GetObject().Items.SelectMany(item => Keys(item.Value, $"{path}.{item.Key}")).Append(path);
-    }
-
-    private static int EditDistance(string a, string b)
-    {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
-        }
-
-        return row[^1];
     }
 
     private static Config ReadReference()
