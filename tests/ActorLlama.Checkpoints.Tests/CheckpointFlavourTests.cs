@@ -35,11 +35,13 @@ public sealed class CheckpointFlavourTests : IDisposable
     [InlineData("""{"do_sample": true}""", 1, 1, 0)]
     [InlineData("""{"do_sample": true, "temperature": 0.6, "top_p": 0.9, "top_k": 50}""", 0.6, 0.9, 50)]
     [InlineData("""{"do_sample": true, "temperature": null, "top_p": null}""", 1, 1, 0)]
-    public void Sampling_defaults_come_from_the_file_or_are_greedy(string? json, double temperature, double topP, int topK)
+    [InlineData("""{"repetition_penalty": 1.1}""", 0, 1, 0, 1.1)]
+    [InlineData("""{"do_sample": true, "repetition_penalty": 0.9}""", 1, 1, 0, 0.9)]
+    public void Sampling_defaults_come_from_the_file_or_are_greedy(string? json, double temperature, double topP, int topK, double penalty = 1)
     {
         if (json is not null) File.WriteAllText(Path.Combine(_tiny, "generation_config.json"), json);
         using var checkpoint = CheckpointDirectory.Open(_tiny);
-        Assert.Equal(new GenerationDefaults(temperature, topP, topK), checkpoint.GenerationDefaults);
+        Assert.Equal(new GenerationDefaults(temperature, topP, topK) { RepetitionPenalty = penalty }, checkpoint.GenerationDefaults);
     }
 
     [Fact]

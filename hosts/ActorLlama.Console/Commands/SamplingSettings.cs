@@ -28,6 +28,10 @@ internal abstract class SamplingSettings : SourceSettings
     [Description("Keep the K likeliest tokens; 0 keeps all. Default: the model's own.")]
     public int? TopK { get; init; }
 
+    [CommandOption("--repetition-penalty <R>")]
+    [Description("Divide the logits of tokens that the sequence holds by it, or multiply negative ones; 1 is off. Default: the model's own.")]
+    public double? RepetitionPenalty { get; init; }
+
     [CommandOption("--seed <N>")]
     [Description("Equal seeds give equal text. Default: a random one.")]
     public ulong? Seed { get; init; }
@@ -39,10 +43,17 @@ internal abstract class SamplingSettings : SourceSettings
         if (Temperature is { } t && !(t >= 0 && double.IsFinite(t))) return ValidationResult.Error($"--temperature is {t}; it is 0 or more.");
         if (TopP is { } p && !(p is > 0 and <= 1)) return ValidationResult.Error($"--top-p is {p}; it is above 0 and at most 1.");
         if (TopK is < 0) return ValidationResult.Error($"--top-k is {TopK}; it is 0 or more.");
+        if (RepetitionPenalty is { } r && !(r > 0 && double.IsFinite(r))) return ValidationResult.Error($"--repetition-penalty is {r}; it is above 0, and 1 is off.");
         return ValidationResult.Success();
     }
 
     /// <summary>These settings over the model's.</summary>
-    public SamplingOptions Over(SamplingOptions defaults) => new(
-        Temperature ?? defaults.Temperature, TopP ?? defaults.TopP, TopK ?? defaults.TopK, Seed ?? (ulong)Random.Shared.NextInt64());
+    public SamplingOptions Over(SamplingOptions defaults) => defaults with
+    {
+        Temperature = Temperature ?? defaults.Temperature,
+        TopP = TopP ?? defaults.TopP,
+        TopK = TopK ?? defaults.TopK,
+        Seed = Seed ?? (ulong)Random.Shared.NextInt64(),
+        RepetitionPenalty = RepetitionPenalty ?? defaults.RepetitionPenalty,
+    };
 }

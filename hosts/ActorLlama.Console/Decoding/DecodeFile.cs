@@ -41,13 +41,15 @@ internal static class DecodeFile
                     }, cancellation);
                 });
         else await batch.RunAsync(prompts, Count, cancellation);
-        Console.Error.WriteLine(string.Create(
+        var summary = string.Create(
             CultureInfo.InvariantCulture,
-            $"{done} prompts answered ({answers.Answered.Count} before), {tokens} tokens in {clock.Elapsed.TotalSeconds:0.0} s, {tokens / clock.Elapsed.TotalSeconds:0.0} tokens/s"));
-        return batch.Faults.Count == 0 ? 0 : throw new InvalidDataException(Told(batch.Faults, prompts.Length));
+            $"{done} prompts answered ({answers.Answered.Count} before), {tokens} tokens in {clock.Elapsed.TotalSeconds:0.0} s, {tokens / clock.Elapsed.TotalSeconds:0.0} tokens/s");
+        if (batch.Faults.Count > 0) throw new InvalidDataException($"{summary}. {Told(batch.Faults)}");
+        Console.Error.WriteLine(summary);
+        return 0;
     }
 
-    private static string Told(IReadOnlyDictionary<int, string> faults, int prompts) =>
-        $"Prompts: {faults.Count} of {prompts} could not be answered: {string.Join(" ", faults.Take(FaultsTold).Select(fault => $"line {fault.Key}: {fault.Value}"))}"
+    private static string Told(IReadOnlyDictionary<int, string> faults) =>
+        $"{faults.Count} could not be answered: {string.Join(" ", faults.Take(FaultsTold).Select(fault => $"line {fault.Key}: {fault.Value}"))}"
         + (faults.Count > FaultsTold ? $" And {faults.Count - FaultsTold} more." : "");
 }

@@ -42,6 +42,7 @@ internal static class DecodeUsage
             ("--temperature", settings.Temperature is not null, "decode_sampling_temperature"),
             ("--top-p", settings.TopP is not null, "decode_sampling_nucleus_p"),
             ("--top-k", settings.TopK is not null, "decode_sampling_top_k"),
+            ("--repetition-penalty", settings.RepetitionPenalty is not null, ""),
             ("--max-tokens", settings.MaxTokensGiven is not null, "max_target_length"),
             ("--prompt", settings.Prompt is not null, "prompt"),
             ("--seed", settings.Seed is not null, ""),

@@ -9,11 +9,14 @@ namespace ActorLlama.Checkpoints;
 /// <param name="TopK">At least 0; 0 is off.</param>
 public sealed record GenerationDefaults(double Temperature, double TopP, int TopK)
 {
+    /// <summary>Above 0; 1 is off.</summary>
+    public double RepetitionPenalty { get; init; } = 1;
+
     private const string FileName = "generation_config.json";
 
     public static GenerationDefaults Greedy { get; } = new(0, 1, 0);
 
-    /// <summary>From <c>generation_config.json</c>; greedy without the file or without <c>do_sample</c>.</summary>
+    /// <summary>From <c>generation_config.json</c>; greedy without the file or without <c>do_sample</c>; a repetition penalty holds for both.</summary>
     internal static GenerationDefaults Read(string directory)
     {
         var path = Path.Combine(directory, FileName);
@@ -26,12 +29,13 @@ public sealed record GenerationDefaults(double Temperature, double TopP, int Top
             { ValueKind: JsonValueKind.True } => true,
             var other => throw Fault(path, "do_sample", other, "true or false"),
         };
-        return samples
-            ? new(
+        var defaults = samples
+            ? new GenerationDefaults(
                 Number(root, path, "temperature", 1, value => value >= 0, "a number from 0"),
                 Number(root, path, "top_p", 1, value => value is > 0 and <= 1, "a number above 0 and at most 1"),
                 (int)Number(root, path, "top_k", 0, value => value is >= 0 and <= int.MaxValue && double.IsInteger(value), "a whole number from 0"))
             : Greedy;
+        return defaults with { RepetitionPenalty = Number(root, path, "repetition_penalty", 1, value => value > 0, "a number above 0") };
     }
 
     private static double Number(JsonElement root, string path, string name, double otherwise, Func<double, bool> isAllowed, string rule)

@@ -21,11 +21,13 @@ internal static class ChatRequests
         var tools = ToolsOf(options);
         return new GenerationRequest(GenerationRequest.Dialog(turns, tools), options?.MaxOutputTokens ?? ClusterChatClient.DefaultMaxTokens)
         {
-            Sampling = new SamplingOptions(
-                options?.Temperature ?? defaults.Temperature,
-                options?.TopP ?? defaults.TopP,
-                options?.TopK ?? defaults.TopK,
-                options?.Seed is { } seed ? unchecked((ulong)seed) : (ulong)Random.Shared.NextInt64()),
+            Sampling = defaults with
+            {
+                Temperature = options?.Temperature ?? defaults.Temperature,
+                TopP = options?.TopP ?? defaults.TopP,
+                TopK = options?.TopK ?? defaults.TopK,
+                Seed = options?.Seed is { } seed ? unchecked((ulong)seed) : (ulong)Random.Shared.NextInt64(),
+            },
             StopStrings = [.. options?.StopSequences ?? []],
             ShowSpecial = tools is not null,
         };

@@ -9,6 +9,6 @@ internal static class DefaultSampling
     public static SamplingOptions Of(NodeModel model)
     {
         var defaults = model.Checkpoint.GenerationDefaults;
-        return new SamplingOptions(defaults.Temperature, defaults.TopP, defaults.TopK, Seed: 0);
+        return new SamplingOptions(defaults.Temperature, defaults.TopP, defaults.TopK, Seed: 0, RepetitionPenalty: defaults.RepetitionPenalty);
     }
 }

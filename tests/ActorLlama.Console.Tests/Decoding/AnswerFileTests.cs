@@ -22,9 +22,9 @@ public sealed class AnswerFileTests : IDisposable
             file.Add(new { line = 2, prompt = "zwölf", text = "a\nb" });
         }
 
+        Assert.Equal(2, File.ReadAllLines(Out).Length);
         using var again = AnswerFile.Open(Out, s_prompts);
         Assert.Equal([2, 4], again.Answered.Order());
-        Assert.Equal(2, File.ReadAllLines(Out).Length);
     }
 
     /// <summary>Whatever of the last line a killed run left, it goes, and what is added stands on a line of its own.</summary>

@@ -9,6 +9,8 @@ public sealed class DecodeUsageTests
     [InlineData("decode prompt=x --top-k 1", "--top-k", "decode_sampling_top_k=…")]
     [InlineData("decode prompt=x --max-tokens 5", "--max-tokens", "max_target_length=…")]
     [InlineData("decode max_target_length=9 --prompt x", "--prompt", "prompt=…")]
+    [InlineData("decode prompt=x --repetition-penalty 2", "--repetition-penalty", "Leave it out")]
+    [InlineData("decode --prompt x --repetition-penalty 0", "--repetition-penalty is 0", "above 0")]
     [InlineData("decode prompt=x --seed 1", "--seed", "Leave it out")]
     [InlineData("decode prompt=x --stop y", "--stop", "Leave it out")]
     [InlineData("decode prompt=x --raw", "--raw", "Leave it out")]
