@@ -44,7 +44,9 @@ public sealed class SessionTests(ClusterFixture cluster)
         var request = new GenerationRequest(GenerationRequest.Tokens(Enumerable.Range(0, 150).Select(i => 300 + (i * 37 % 1000))), 24)
         {
             Sampling = new SamplingOptions(settings.Temperature, settings.TopP, settings.TopK, settings.Seed, RepetitionPenalty: settings.RepetitionPenalty),
-            LogProbs = 1, Logits = LogitsWanted.Generated, IgnoreEos = true,
+            LogProbs = 1,
+            Logits = LogitsWanted.Generated,
+            IgnoreEos = true,
         };
         var alone = await cluster.Connection.OpenSession(request with { Choice = 2 }).ReadToEndAsync();
         var together = await Task.WhenAll(cluster.Connection.OpenChoices(request, 3).Select(stream => stream.ReadToEndAsync()));
