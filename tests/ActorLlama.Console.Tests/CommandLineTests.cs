@@ -15,7 +15,7 @@ public sealed class CommandLineTests
     [InlineData("verify --golden g", "--model and --cluster")]
     [InlineData("verify --golden g --model m --dtype float64", "\"float64\"", "bfloat16")]
     [InlineData("decode --model m --cluster c --prompt x", "exclude")]
-    [InlineData("decode --model m", "--prompt and --prompt-tokens")]
+    [InlineData("decode --model m", "--prompt, --prompt-tokens and --prompts")]
     [InlineData("decode --model m --prompt x --temperature -1", "-1")]
     [InlineData("decode --model m --prompt x --top-p 1.5", "1.5", "at most 1")]
     [InlineData("decode --model m --prompt x --max-tokens 0", "--max-tokens is 0")]
