@@ -59,14 +59,11 @@ public static class Sampler
     /// <summary>The lowest id of the greatest logit.</summary>
     private static int Greatest(ReadOnlySpan<float> logits)
     {
-        var best = -1;
+        var best = Kernels.Greatest.IndexIn(logits);
+        if (best >= 0 && float.IsFinite(logits[best])) return best;
         for (var id = 0; id < logits.Length; id++)
-        {
-            var logit = logits[id];
-            if (float.IsNaN(logit) || float.IsPositiveInfinity(logit))
-                throw new InvalidOperationException($"Sampling: the logit of id {id} is {logit}; logits must be finite. Look for broken weights.");
-            if (!float.IsNegativeInfinity(logit) && (best < 0 || logit > logits[best])) best = id;
-        }
-        return best >= 0 ? best : throw new InvalidOperationException($"Sampling: all {logits.Length} logits exclude their id; one must be finite.");
+            if (float.IsNaN(logits[id]) || float.IsPositiveInfinity(logits[id]))
+                throw new InvalidOperationException($"Sampling: the logit of id {id} is {logits[id]}; logits must be finite. Look for broken weights.");
+        throw new InvalidOperationException($"Sampling: all {logits.Length} logits exclude their id; one must be finite.");
     }
 }

@@ -137,6 +137,9 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
         Pass(2 * s_second);
         Sent<SessionProtocol.Open>();
+        Pass(Request().SilenceTimeout);
+        var failure = await Assert.ThrowsAsync<GenerationFailedException>(() => _output.Completed.Task.WaitAsync(s_second * 5));
+        Assert.Equal((RefusalReason.Busy, 3 * s_second, "full"), (failure.Reason, failure.RetryAfter, failure.Message));
     }
 
     [Fact]

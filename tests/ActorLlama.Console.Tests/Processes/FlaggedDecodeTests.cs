@@ -13,7 +13,7 @@ public sealed class FlaggedDecodeTests(ClusterFixture cluster)
         var line = "decode scan_layers=false base_output_directory=out run_name=run force_unroll=false weight_dtype=bfloat16 sparse_matmul=false megablox=false "
             + "max_target_length=16 max_prefill_predict_length=4 per_device_batch_size=2 attention=dot_product decode_sampling_strategy=greedy";
         var model = ProgramRun.SampleModel;
-        var ended = await ProgramRun.ToEndAsync(
+        var ended = await InProcess.RunAsync(
             [.. line.Split(' '), $"load_parameters_path={model}", "model_name=bard", $"tokenizer_path={Path.Combine(model, "tokenizer.model")}", "prompt=I love to"]);
         Assert.True(ended.ExitCode == 0, ended.Error);
         var plain = await InProcess.RunAsync(["decode", "--cluster", cluster.Address, "--prompt", "I love to", "--max-tokens", "13", "--temperature", "0"]);

@@ -22,7 +22,7 @@ public sealed class SessionTests(ClusterFixture cluster)
                 new(ChatRole.Tool, "no"),
             ],
             [new ToolDefinition(weather.Name, weather.Description, weather.ParametersJson)]);
-        var result = await cluster.Connection.OpenSession(new GenerationRequest(GenerationRequest.Dialog(turns, [weather]), 300)
+        var result = await cluster.Connection.OpenSession(new GenerationRequest(GenerationRequest.Dialog(turns, [weather]), 40)
         {
             Sampling = new SamplingOptions(100, 1, 0, 6),
             ShowSpecial = true,
