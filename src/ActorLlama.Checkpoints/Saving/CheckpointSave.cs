@@ -53,6 +53,7 @@ public static class CheckpointSave
         var tensors = new Dictionary<string, (string Key, string File, long Bytes)>(StringComparer.Ordinal);
         foreach (var file in files)
         {
+            if (Path.GetFileName(file.Name) != file.Name) throw new InvalidDataException($"Save: {Quote(file.Name)} is no plain file name. Save again.");
             using var opened = SafetensorsFile.Open(Path.Combine(folder, file.Name));
             if (opened.Source.Length != file.Bytes)
                 throw new InvalidDataException($"Save: file {Quote(file.Name)} has {opened.Source.Length} bytes, but {file.Bytes} were written. Save again.");
