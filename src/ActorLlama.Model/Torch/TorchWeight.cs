@@ -9,12 +9,12 @@ internal sealed class TorchWeight : Weight
     private readonly Tensor? _down;
 
     /// <summary>Takes the tensors over.</summary>
-    /// <param name="name">Name of the tensor, for messages.</param>
     /// <param name="tensor">Vector, [out,in] matrix, [V,D] table, or experts' gate_up [n,D,2F].</param>
-    /// <param name="downName">Name of <paramref name="down"/>.</param>
     /// <param name="down">Experts' down [n,F,D].</param>
     /// <param name="firstExpert">Absolute index of the group's first expert.</param>
-    public TorchWeight(string name, Tensor tensor, string downName = "", Tensor? down = null, int firstExpert = 0)
+    /// <param name="name">Name of <paramref name="tensor"/>, for messages.</param>
+    /// <param name="downName">Name of <paramref name="down"/>.</param>
+    public TorchWeight(Tensor tensor, Tensor? down = null, int firstExpert = 0, string name = "", string downName = "")
     {
         _tensor = tensor.DetachFromDisposeScope();
         _down = down?.DetachFromDisposeScope();
