@@ -33,7 +33,7 @@ internal static class CommandLine
     /// <summary>A person can mend these: the message is all that is shown. Anything else is a fault of ours and shows where it happened.</summary>
     private static bool IsExpected(Exception e) => e
         is InvalidDataException or IOException or UnauthorizedAccessException or LocalNodeException
-        or ClusterUnreachableException or GenerationFailedException;
+        or ClusterUnreachableException or GenerationFailedException or SaveFailedException;
 
     private static int Fail(int exitCode, string message)
     {
@@ -63,8 +63,9 @@ internal static class CommandLine
             config.AddCommand<ChecksumCommand>("checksum").WithDescription("Hash a checkpoint's files and compare with its manifest.");
             config.AddBranch("cluster", cluster =>
             {
-                cluster.SetDescription("Look at a running cluster.");
+                cluster.SetDescription("Look at a running cluster, or save what it holds.");
                 cluster.AddCommand<ClusterStatusCommand>("status").WithDescription("Show nodes, plan and state.");
+                cluster.AddCommand<ClusterSaveCommand>("save").WithDescription("Write the model that the cluster holds as a checkpoint.");
             });
         });
         return app;

@@ -26,7 +26,7 @@ public static class CheckpointDirectory
             throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} does not exist. Correct the path.", path);
         if (File.Exists(Path.Combine(path, PartialFolder.JournalFile)))
             throw new InvalidDataException(
-                $"Checkpoint: {Quote(path)} is what an unfinished conversion left. Convert again, with --resume to go on where it ended.");
+                $"Checkpoint: {Quote(path)} is what an unfinished conversion or save left. Convert again, with --resume to go on where it ended, or save again.");
         var (configJson, reading, layout) = OpenedLayout.Open(path);
         try
         {

@@ -12,6 +12,8 @@ namespace ActorLlama.Client;
 public sealed class ClusterConnection : IAsyncDisposable
 {
     private static readonly TimeSpan s_askAgain = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_saveAnswer = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_savePoll = TimeSpan.FromMilliseconds(200);
     private readonly ActorSystem _system;
     private readonly IActorRef _client;
 
@@ -50,6 +52,44 @@ public sealed class ClusterConnection : IAsyncDisposable
     /// <summary>What is served. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
     public Task<ClusterProtocol.Model> GetModelAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
         AskAsync<ClusterProtocol.Model>(new ClusterProtocol.GetModel(), timeout, cancellation);
+
+    /// <summary>
+    /// Has the cluster write its model, as it is now, into a new folder that all its nodes find under this full path; returns when it is there, whole. Throws
+    /// <see cref="SaveFailedException"/> when it is not, and <see cref="ClusterUnreachableException"/> when nobody answers any more.
+    /// </summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="layout">Its layout.</param>
+    /// <param name="progress">Called several times a second.</param>
+    /// <param name="cancellation">Ends the save; nothing of it is left.</param>
+    public async Task SaveAsync(string folder, string layout, Action<ClusterProtocol.SaveStatus>? progress, CancellationToken cancellation = default)
+    {
+        var cluster = await GetStatusAsync(s_saveAnswer, cancellation).ConfigureAwait(false);
+        var id = new SaveId(Guid.NewGuid().ToString("N"));
+        var status = await AskAsync<ClusterProtocol.SaveStatus>(new ClusterProtocol.Save(id, folder, layout), s_saveAnswer, cancellation).ConfigureAwait(false);
+        try
+        {
+            while (status.Phase is SavePhase.Preparing or SavePhase.Writing or SavePhase.Committing)
+            {
+                progress?.Invoke(status);
+                await Task.Delay(s_savePoll, cancellation).ConfigureAwait(false);
+                status = await AskAsync<ClusterProtocol.SaveStatus>(new ClusterProtocol.GetSave(id), s_saveAnswer, cancellation).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            await AskAsync<ClusterProtocol.SaveStatus>(new ClusterProtocol.CancelSave(id), s_saveAnswer, CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+
+        progress?.Invoke(status);
+        if (status.Phase == SavePhase.Failed) throw new SaveFailedException(status.Reason);
+        if (status.Phase == SavePhase.Unknown)
+        {
+            var name = cluster.Nodes.FirstOrDefault(node => node.Node == cluster.Supervisor)?.Name ?? cluster.Supervisor.Address;
+            throw new SaveFailedException(
+                $"Save: node \"{name}\", whose supervisor led it, was lost. Folder \"{folder}\" is there only if it is whole; if it is not, save again.");
+        }
+    }
 
     /// <summary>Starts generating at once; refusals and failures are thrown by the stream.</summary>
     public GenerationStream OpenSession(GenerationRequest request)

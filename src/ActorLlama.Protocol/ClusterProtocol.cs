@@ -18,6 +18,31 @@ public static class ClusterProtocol
         [property: Key(3)] ImmutableArray<NodeProtocol.Offer> Nodes,
         [property: Key(4)] NodeId Supervisor) : IClusterMessage;
 
+    /// <summary>
+    /// Write the model as it is now into a new folder, which all nodes find under that full path. Answered by <see cref="SaveStatus"/>; a second one with the same id asks
+    /// how far it is.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Save(
+        [property: Key(0)] SaveId Id, [property: Key(1)] string Folder, [property: Key(2)] string Layout) : IClusterMessage;
+
+    /// <summary>Answered by <see cref="SaveStatus"/>; <see cref="SavePhase.Unknown"/> when the supervisor that had it is gone.</summary>
+    [MessagePackObject]
+    public sealed record GetSave([property: Key(0)] SaveId Id) : IClusterMessage;
+
+    /// <summary>End it, leaving nothing. Answered by <see cref="SaveStatus"/>.</summary>
+    [MessagePackObject]
+    public sealed record CancelSave([property: Key(0)] SaveId Id) : IClusterMessage;
+
+    /// <summary>How far a save is, or how it ended; <paramref name="Reason"/> is why it failed.</summary>
+    [MessagePackObject]
+    public sealed record SaveStatus(
+        [property: Key(0)] SaveId Id,
+        [property: Key(1)] SavePhase Phase,
+        [property: Key(2)] long WrittenBytes,
+        [property: Key(3)] long TotalBytes,
+        [property: Key(4)] string Reason) : IClusterMessage;
+
     /// <summary>Answered by <see cref="Model"/>, by the contact node itself.</summary>
     [MessagePackObject]
     public sealed record GetModel([property: Key(0)] int Reserved = 0) : IClusterMessage;
@@ -33,4 +58,26 @@ public static class ClusterProtocol
         [property: Key(5)] SamplingOptions DefaultSampling,
         [property: Key(6)] int BosId,
         [property: Key(7)] ImmutableArray<int> EosIds) : IClusterMessage;
+}
+
+/// <summary>Where a save is.</summary>
+public enum SavePhase : byte
+{
+    /// <summary>The supervisor knows of no such save: it was never begun, is long over, or was another supervisor's.</summary>
+    Unknown = 0,
+
+    /// <summary>The folder is being made.</summary>
+    Preparing = 1,
+
+    /// <summary>The owners write.</summary>
+    Writing = 2,
+
+    /// <summary>All parts are there; they are made one checkpoint.</summary>
+    Committing = 3,
+
+    /// <summary>The checkpoint is there.</summary>
+    Saved = 4,
+
+    /// <summary>Nothing was saved.</summary>
+    Failed = 5,
 }

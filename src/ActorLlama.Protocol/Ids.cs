@@ -23,6 +23,13 @@ public readonly record struct SessionId([property: Key(0)] string Value)
     public override string ToString() => Value;
 }
 
+/// <summary>One save of the model by its cluster, chosen by whoever asks for it: letters and digits.</summary>
+[MessagePackObject]
+public readonly record struct SaveId([property: Key(0)] string Value)
+{
+    public override string ToString() => Value;
+}
+
 /// <summary>One incarnation of a sequence in a pipeline, unique over all pipelines and their epochs. Keys the KV cache with the position.</summary>
 [MessagePackObject]
 public readonly record struct SequenceId([property: Key(0)] long Value, [property: Key(1)] int Pipeline)

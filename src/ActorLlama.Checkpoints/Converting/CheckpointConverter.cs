@@ -12,13 +12,6 @@ namespace ActorLlama.Checkpoints;
 /// </summary>
 public static class CheckpointConverter
 {
-    /// <summary>Files that a checkpoint carries along, by name or by what their name begins with.</summary>
-    private static readonly string[] Carried =
-    [
-        "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.", "preprocessor_config.json",
-        "processor_config.json", "LICENSE", "NOTICE", "USE_POLICY",
-    ];
-
     /// <summary>What <see cref="Run"/> would write; writes nothing.</summary>
     /// <param name="from">A checkpoint.</param>
     /// <param name="options">What to make.</param>
@@ -95,7 +88,7 @@ public static class CheckpointConverter
 
     private static ConversionPlan Plan(Checkpoint source, TargetWeights weights, ConversionOptions options)
     {
-        var others = new SortedSet<string>(CarriedFiles(source).Select(path => Path.GetFileName(path)!), StringComparer.Ordinal)
+        var others = new SortedSet<string>(CarriedFiles.Of(source.Path).Select(path => Path.GetFileName(path)!), StringComparer.Ordinal)
         {
             CheckpointDirectory.ConfigFile,
             Manifest.FileName,
@@ -108,7 +101,7 @@ public static class CheckpointConverter
 
     private static void WriteOthers(Checkpoint source, string folder, ConversionOptions options)
     {
-        foreach (var path in CarriedFiles(source)) DurableFile.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+        foreach (var path in CarriedFiles.Of(source.Path)) DurableFile.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
         foreach (var (name, write) in options.Extras)
         {
             write(Path.Combine(folder, name));
@@ -135,11 +128,4 @@ public static class CheckpointConverter
                 if (section.ContainsKey(key)) section[key] = type == ElementType.Float32 ? "float32" : "bfloat16";
         }
     }
-
-    private static ImmutableArray<string> CarriedFiles(Checkpoint source) =>
-    [
-        .. Directory.EnumerateFiles(source.Path)
-            .Where(path => Array.Exists(Carried, name => Path.GetFileName(path).StartsWith(name, StringComparison.Ordinal)))
-            .Order(StringComparer.Ordinal),
-    ];
 }

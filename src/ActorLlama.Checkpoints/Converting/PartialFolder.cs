@@ -66,14 +66,17 @@ internal sealed class PartialFolder : IDisposable
     }
 
     /// <summary>Gives the folder, which is whole, the target's name.</summary>
-    public void BecomeTarget(string target)
+    public void BecomeTarget(string target) => BecomeTarget(Path, target);
+
+    /// <summary>As <see cref="BecomeTarget(string)"/>, for a folder that has a journal whoever made it.</summary>
+    public static void BecomeTarget(string folder, string target)
     {
-        DurableFile.SyncFolder(Path);
-        File.Delete(System.IO.Path.Combine(Path, JournalFile));
+        DurableFile.SyncFolder(folder);
+        File.Delete(System.IO.Path.Combine(folder, JournalFile));
         // What cannot be opened is not handed out.
-        CheckpointDirectory.Open(Path).Dispose();
+        CheckpointDirectory.Open(folder).Dispose();
         if (Directory.Exists(target)) Directory.Delete(target);
-        Directory.Move(Path, target);
+        Directory.Move(folder, target);
         DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(target) ?? target);
     }
 

@@ -25,6 +25,19 @@ internal sealed class ShardIndex
 
     public string? FileOf(string key) => _fileByKey.GetValueOrDefault(key);
 
+    /// <summary>The text of an index of these tensors.</summary>
+    public static string ToJson(IEnumerable<(string Key, string File, long Bytes)> tensors)
+    {
+        var all = tensors.ToList();
+        return JsonSerializer.Serialize(
+            new Dictionary<string, object>
+            {
+                ["metadata"] = new Dictionary<string, long> { ["total_size"] = all.Sum(tensor => tensor.Bytes) },
+                ["weight_map"] = new SortedDictionary<string, string>(all.ToDictionary(tensor => tensor.Key, tensor => tensor.File), StringComparer.Ordinal),
+            },
+            JsonText.Indented);
+    }
+
     public static ShardIndex Read(string path)
     {
         using var document = JsonFile.ReadObject(path);

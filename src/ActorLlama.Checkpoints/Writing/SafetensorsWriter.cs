@@ -1,7 +1,5 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.Collections.Immutable;
-using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 
 namespace ActorLlama.Checkpoints;
@@ -30,6 +28,9 @@ public sealed class SafetensorsWriter(string folder)
     /// </summary>
     public bool KeepsFinished { get; init; }
 
+    /// <summary>Name of the part of a checkpoint that is written, without an index; null for a whole one.</summary>
+    internal string? Part { get; init; }
+
     /// <summary>Where sizes and SHA-256 of the shards that are written go, by file name; null when nobody asks for them.</summary>
     internal Dictionary<string, Manifest.FileState>? States { get; init; }
 
@@ -41,7 +42,7 @@ public sealed class SafetensorsWriter(string folder)
     /// </summary>
     public void Write(IReadOnlyList<TensorToWrite> tensors, CancellationToken cancellation = default)
     {
-        var shards = ShardPlan.Of(tensors, ShardBytes);
+        var shards = ShardPlan.Of(tensors, ShardBytes, Part);
         var tally = new WriteTally(tensors.Sum(tensor => tensor.Bytes), Progress);
         try
         {
@@ -55,7 +56,8 @@ public sealed class SafetensorsWriter(string folder)
             throw;
         }
         if (!KeepsFinished) foreach (var shard in shards) Name(shard);
-        if (shards.Length > 1) DurableFile.WriteText(Path.Combine(folder, ShardSet.IndexFile), IndexOf(shards));
+        if (shards.Length > 1 && Part is null)
+            DurableFile.WriteText(Path.Combine(folder, ShardSet.IndexFile), ShardIndex.ToJson(shards.SelectMany(shard => shard.Tensors, (shard, tensor) => (tensor.Name, shard.FileName, tensor.Bytes))));
         DurableFile.SyncFolder(folder);
     }
 
@@ -124,16 +126,6 @@ public sealed class SafetensorsWriter(string folder)
         }
         tally.Add(chunk.Bytes);
     }
-
-    private static string IndexOf(ImmutableArray<ShardPlan> shards) => JsonSerializer.Serialize(
-        new Dictionary<string, object>
-        {
-            ["metadata"] = new Dictionary<string, long> { ["total_size"] = shards.Sum(shard => shard.Tensors.Sum(tensor => tensor.Bytes)) },
-            ["weight_map"] = new SortedDictionary<string, string>(
-                shards.SelectMany(shard => shard.Tensors, (shard, tensor) => KeyValuePair.Create(tensor.Name, shard.FileName)).ToDictionary(),
-                StringComparer.Ordinal),
-        },
-        JsonText.Indented);
 
     private readonly record struct Chunk(TensorToWrite Tensor, long Offset, long FileOffset, int Bytes);
 }

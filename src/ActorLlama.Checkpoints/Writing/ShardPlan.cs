@@ -27,9 +27,10 @@ internal sealed class ShardPlan
     public long FileBytes { get; }
 
     /// <summary>
-    /// Fills shards in the given order; a tensor larger than a shard has one to itself. One shard is called <c>model.safetensors</c>.
+    /// Fills shards in the given order; a tensor larger than a shard has one to itself. They are called after the part of a checkpoint that they are; without one,
+    /// one shard is called <c>model.safetensors</c>.
     /// </summary>
-    public static ImmutableArray<ShardPlan> Of(IReadOnlyList<TensorToWrite> tensors, long shardBytes)
+    public static ImmutableArray<ShardPlan> Of(IReadOnlyList<TensorToWrite> tensors, long shardBytes, string? part = null)
     {
         var names = new HashSet<string>(StringComparer.Ordinal) { SafetensorsHeader.MetadataKey };
         foreach (var tensor in tensors)
@@ -48,11 +49,11 @@ internal sealed class ShardPlan
             shards[^1].Add(tensor);
             filled += tensor.Bytes;
         }
-        return [.. shards.Select((shard, index) => new ShardPlan(NameOf(index, shards.Count), Aligned(shard)))];
+        return [.. shards.Select((shard, index) => new ShardPlan(NameOf(part, index, shards.Count), Aligned(shard)))];
     }
 
-    private static string NameOf(int index, int count) =>
-        count == 1 ? ShardSet.SingleFile : $"model-{index + 1:d5}-of-{count:d5}.safetensors";
+    private static string NameOf(string? part, int index, int count) =>
+        count == 1 && part is null ? ShardSet.SingleFile : $"{part ?? "model"}-{index + 1:d5}-of-{count:d5}.safetensors";
 
     /// <summary>
     /// Whole lines of memory first, then wide elements: so each tensor begins at a multiple of a line or else of its element's size, and what is read where it lies

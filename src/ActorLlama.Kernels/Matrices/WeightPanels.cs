@@ -64,5 +64,40 @@ public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int o
         return new WeightPanels((byte*)matrix + first * element, isBf16 ? PanelFormat.PlainBf16 : PanelFormat.Float32, outputs, inputs, Width * element, columns * element);
     }
 
+    /// <summary>Copies the weights of one output for inputs [first, first + count): part of a row of the [out,in] matrix.</summary>
+    public void CopyOutput(int output, int first, int count, nint to)
+    {
+        var from = Place(output, first);
+        if (Format == PanelFormat.Float32)
+            for (var k = 0; k < count; k++) ((uint*)to)[k] = *(uint*)(from + k * Stride);
+        else
+            for (var k = 0; k < count; k++) ((ushort*)to)[k] = *(ushort*)(from + k * Stride);
+    }
+
+    /// <summary>Copies the weights of one input for outputs [first, first + count): part of a row of the [in,out] matrix.</summary>
+    public void CopyInput(int input, int first, int count, nint to)
+    {
+        var size = Format == PanelFormat.Float32 ? 4 : 2;
+        if (Format != PanelFormat.PackedBf16 && PanelStride == Width * size)
+        {
+            // Read in place: neighbours lie side by side.
+            Buffer.MemoryCopy(Place(first, input), (void*)to, (long)count * size, (long)count * size);
+            return;
+        }
+        for (var n = 0; n < count; n++)
+        {
+            var from = Place(first + n, input);
+            if (size == 4) ((uint*)to)[n] = *(uint*)from;
+            else ((ushort*)to)[n] = *(ushort*)from;
+        }
+    }
+
+    private byte* Place(int output, int input)
+    {
+        var (panel, within) = Math.DivRem(output, Width);
+        var lane = Format == PanelFormat.PackedBf16 ? 2 * (within % (Width / 2)) + within / (Width / 2) : within;
+        return Data + panel * PanelStride + input * Stride + lane * (Format == PanelFormat.Float32 ? 4 : 2);
+    }
+
     private static int GroupBytes(bool isBf16) => isBf16 ? PackedBf16.GroupBytes : Float32.GroupBytes;
 }

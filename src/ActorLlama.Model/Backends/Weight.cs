@@ -12,5 +12,11 @@ public abstract class Weight : IDisposable
     /// <summary>Those of them that are copies: memory that the file's pages cannot stand in for.</summary>
     public abstract long CopiedBytes { get; }
 
+    /// <summary>
+    /// What it was loaded from as the device has it now, bit for bit in the stored type: one tensor, or of a group of experts its gate_up [n,D,2F] and down [n,F,D].
+    /// Readable until it is disposed.
+    /// </summary>
+    public abstract IReadOnlyList<TensorData> Contents { get; }
+
     public abstract void Dispose();
 }

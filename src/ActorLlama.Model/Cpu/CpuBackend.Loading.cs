@@ -17,7 +17,7 @@ public sealed unsafe partial class CpuBackend
         var stored = new byte[checked((int)tensor.Bytes)];
         tensor.Read(0, stored);
         fixed (byte* elements = stored) RequireNumbers(tensor, (nint)elements, 0, tensor.Elements, loading);
-        return new CpuVector(stored, IsBf16(tensor));
+        return new CpuVector(tensor, stored);
     }
 
     public Weight LoadEmbedding(StoredTensor tensor, WeightLoading loading)
@@ -44,10 +44,10 @@ public sealed unsafe partial class CpuBackend
         {
             var panels = WeightPanels.Packed(address, IsBf16(tensor), outputs, inputs);
             RequireNumbers(tensor, panels, loading);
-            return new CpuLinear(panels, WeightPanels.PackedBytes(IsBf16(tensor), outputs, inputs), packed: null);
+            return new CpuLinear(tensor, panels, packed: null);
         }
         var packed = PackedMatrix.Pack(Read, IsBf16(tensor), outputs, inputs, Loaders);
-        return new CpuLinear(packed.Panels, packed.Bytes, packed);
+        return new CpuLinear(tensor, packed.Panels, packed);
 
         void Read(long first, int count, nint to)
         {
@@ -76,7 +76,7 @@ public sealed unsafe partial class CpuBackend
         {
             WeightPanels[] gates = Load(gateUp, 0, hidden), ups = Load(gateUp, hidden, hidden), downs = Load(down, 0, width);
             var experts = Enumerable.Range(0, count).Select(e => new CpuExperts.Matrices(gates[e], ups[e], downs[e]));
-            return new CpuExperts(first, [.. experts], [.. memory], copied + inPlace, copied);
+            return new CpuExperts(gateUp, down, first, [.. experts], [.. memory], copied + inPlace, copied);
         }
         catch
         {

@@ -27,6 +27,11 @@ public sealed class ExpertGroup : IDisposable
     /// <summary>Those of them that are copies (<see cref="Weight.CopiedBytes"/>).</summary>
     public long CopiedBytes => _weights.CopiedBytes;
 
+    /// <summary>
+    /// Its experts as their device has them now: per MoE layer gate_up [Count,D,2F] and down [Count,F,D], by canonical name. Readable until disposed.
+    /// </summary>
+    public IEnumerable<(string Name, TensorData Data)> Contents => _weights.Contents;
+
     /// <summary>Loads experts [first, first + count) of all MoE layers, touching no other expert's bytes. Arguments as for a stage.</summary>
     public static ExpertGroup Load(
         IBackend backend, LlamaConfig config, int first, int count, ITensorSource weights, WeightLoading? loading = null)

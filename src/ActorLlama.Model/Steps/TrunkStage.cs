@@ -37,6 +37,11 @@ public sealed class TrunkStage : IDisposable
     /// <summary>Those of them that are copies (<see cref="Weight.CopiedBytes"/>).</summary>
     public long CopiedBytes => _weights.CopiedBytes;
 
+    /// <summary>
+    /// The stage's tensors as its device has them now, by canonical name. With tied embeddings the last stage has the embedding as its head. Readable until disposed.
+    /// </summary>
+    public IEnumerable<(string Name, TensorData Data)> Contents => _weights.Contents;
+
     /// <summary>Loads the stage's weights; embedding, final norm and head only where the range begins or ends the model.</summary>
     /// <param name="backend">The device; it outlives the stage.</param>
     /// <param name="config">The model.</param>

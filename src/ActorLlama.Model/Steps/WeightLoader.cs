@@ -1,29 +1,37 @@
+using System.Collections.Immutable;
+
 namespace ActorLlama.Model;
 
 /// <summary>Loads weights by canonical name, checked against the config, and holds them until disposed.</summary>
 internal sealed class WeightLoader(IBackend backend, LlamaConfig config, ITensorSource source, WeightLoading loading) : IDisposable
 {
     private readonly ParameterTable _table = ParameterTable.Of(config);
-    private readonly List<Weight> _weights = [];
+    private readonly List<(ImmutableArray<string> Names, Weight Weight)> _weights = [];
 
     /// <summary>Bytes of all weights loaded so far.</summary>
-    public long Bytes => _weights.Sum(weight => weight.Bytes);
+    public long Bytes => _weights.Sum(held => held.Weight.Bytes);
 
     /// <summary>Those of them that are copies (<see cref="Weight.CopiedBytes"/>).</summary>
-    public long CopiedBytes => _weights.Sum(weight => weight.CopiedBytes);
+    public long CopiedBytes => _weights.Sum(held => held.Weight.CopiedBytes);
 
-    public Weight Vector(string name) => Keep(backend.LoadVector(Find(name), loading));
+    /// <summary>All tensors as the device has them now, by canonical name, in the order of loading (<see cref="Weight.Contents"/>).</summary>
+    public IEnumerable<(string Name, TensorData Data)> Contents => _weights.SelectMany(held => held.Names.Zip(held.Weight.Contents));
 
-    public Weight Embedding(string name) => Keep(backend.LoadEmbedding(Find(name), loading));
+    public Weight Vector(string name) => Keep(backend.LoadVector(Find(name), loading), name);
 
-    public Weight Linear(string name) => Keep(backend.LoadLinear(Find(name), loading));
+    public Weight Embedding(string name) => Keep(backend.LoadEmbedding(Find(name), loading), name);
 
-    public Weight Experts(int layer, int first, int count) => Keep(backend.LoadExperts(
-        Find(ParameterNames.ExpertsGateUp(layer)), Find(ParameterNames.ExpertsDown(layer)), first, count, loading));
+    public Weight Linear(string name) => Keep(backend.LoadLinear(Find(name), loading), name);
+
+    public Weight Experts(int layer, int first, int count)
+    {
+        string gateUp = ParameterNames.ExpertsGateUp(layer), down = ParameterNames.ExpertsDown(layer);
+        return Keep(backend.LoadExperts(Find(gateUp), Find(down), first, count, loading), gateUp, down);
+    }
 
     public void Dispose()
     {
-        foreach (var weight in _weights) weight.Dispose();
+        foreach (var (_, weight) in _weights) weight.Dispose();
         _weights.Clear();
     }
 
@@ -35,9 +43,9 @@ internal sealed class WeightLoader(IBackend backend, LlamaConfig config, ITensor
         return tensor;
     }
 
-    private Weight Keep(Weight weight)
+    private Weight Keep(Weight weight, params ImmutableArray<string> names)
     {
-        _weights.Add(weight);
+        _weights.Add((names, weight));
         return weight;
     }
 }

@@ -47,7 +47,7 @@ public sealed class TorchBackend : IBackend
         RequireAxes(down, 3);
         using var scope = NewDisposeScope();
         return new TorchWeight(
-            TorchMemory.LoadSlices(gateUp, first, count, _device, loading), TorchMemory.LoadSlices(down, first, count, _device, loading), first);
+            TorchMemory.LoadSlices(gateUp, first, count, _device, loading), TorchMemory.LoadSlices(down, first, count, _device, loading), first, gateUp.Name, down.Name);
     }
 
     public int RowBytes(int width) => checked(width * (Activations == ActivationType.Float32 ? 4 : 2));
@@ -212,7 +212,7 @@ public sealed class TorchBackend : IBackend
     private TorchWeight Load(StoredTensor tensor, int axes, WeightLoading loading)
     {
         RequireAxes(tensor, axes);
-        return new TorchWeight(TorchMemory.Load(tensor, _device, loading));
+        return new TorchWeight(TorchMemory.Load(tensor, _device, loading), name: tensor.Name);
     }
 
     private static void RequireAxes(StoredTensor tensor, int axes)

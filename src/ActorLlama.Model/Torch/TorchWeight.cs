@@ -12,17 +12,22 @@ internal sealed class TorchWeight : Weight
     /// <param name="tensor">Vector, [out,in] matrix, [V,D] table, or experts' gate_up [n,D,2F].</param>
     /// <param name="down">Experts' down [n,F,D].</param>
     /// <param name="firstExpert">Absolute index of the group's first expert.</param>
-    public TorchWeight(Tensor tensor, Tensor? down = null, int firstExpert = 0)
+    /// <param name="name">Name of <paramref name="tensor"/>, for messages.</param>
+    /// <param name="downName">Name of <paramref name="down"/>.</param>
+    public TorchWeight(Tensor tensor, Tensor? down = null, int firstExpert = 0, string name = "", string downName = "")
     {
         _tensor = tensor.DetachFromDisposeScope();
         _down = down?.DetachFromDisposeScope();
         FirstExpert = firstExpert;
+        Contents = down is null ? [new TorchContents(name, tensor)] : [new TorchContents(name, tensor), new TorchContents(downName, down)];
         Bytes = BytesOf(tensor) + (down is null ? 0 : BytesOf(down));
     }
 
     public override long Bytes { get; }
 
     public override long CopiedBytes => Bytes;
+
+    public override IReadOnlyList<TensorData> Contents { get; }
 
     public int FirstExpert { get; }
 

@@ -53,7 +53,7 @@ public sealed record SupervisorState
     internal string? PlanFailure { get; init; }
 
     /// <summary>What made the last planning necessary.</summary>
-    internal string Cause { get; init; } = "";
+    public string Cause { get; internal init; } = "";
 
     internal NodeProtocol.Routes? Routes { get; init; }
 

@@ -1,6 +1,7 @@
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Experts;
 using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Saving;
 using ActorLlama.Runtime.Stages;
 using Akka.Actor;
 using Akka.Event;
@@ -29,6 +30,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
             case DeviceProtocol.HoldStages hold: HoldStages(hold); break;
             case DeviceProtocol.HoldShard hold: HoldShard(hold.Placement); break;
             case DeviceProtocol.DropShard drop: DropShard((drop.Shard, drop.Replica)); break;
+            case PartProtocol.Write write: WritePart(write); break;
             case DeviceProtocol.StageHeld or DeviceProtocol.ShardHeld: Context.Parent.Tell(message); break;
             case Terminated gone: Forget(gone.ActorRef); break;
             default: Unhandled(message); break;
@@ -72,6 +74,16 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     private void DropShard((int, int) key)
     {
         if (_shards.TryGetValue(key, out var held)) Stop(_shards, key, held.Actor);
+    }
+
+    private void WritePart(PartProtocol.Write write)
+    {
+        var index = write.Part.Index;
+        var owner = write.Part.Kind == PartKind.Stage
+            ? _stages.TryGetValue((0, index), out var stage) ? stage.Actor : null
+            : _shards.TryGetValue((index, 0), out var shard) ? shard.Actor : null;
+        if (owner is null) Sender.Tell(new PartProtocol.Failed(write.Folder, write.Part, $"device \"{device.Options.Name}\" does not hold it"));
+        else owner.Forward(write);
     }
 
     private static void Stop<TPlacement>(Dictionary<(int, int), (TPlacement, IActorRef)> held, (int, int) key, IActorRef actor)

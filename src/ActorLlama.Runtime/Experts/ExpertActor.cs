@@ -1,8 +1,10 @@
+using ActorLlama.Checkpoints;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Saving;
 using Akka.Actor;
 
 namespace ActorLlama.Runtime.Experts;
@@ -19,6 +21,7 @@ internal sealed class ExpertActor : DeviceWorker
     private readonly WorkCounter _work;
     private LaneTarget? _self;
     private WeightLoad<ExpertGroup>? _load;
+    private PartWrite? _writing;
     private ExpertGroup? _group;
 
     public ExpertActor(NodeContext node, NodeDevice device, ShardPlacement placement)
@@ -40,6 +43,7 @@ internal sealed class ExpertActor : DeviceWorker
         switch (message)
         {
             case LoadMessage load: Serve(_load!.Receive(load)); break;
+            case PartProtocol.Write write: Sender.Tell(new PartProtocol.Failed(write.Folder, write.Part, "it is still loading")); break;
             case LaneEnvelope { Message: ExpertProtocol.Run run } envelope: Refuse(envelope, run, RefusalReason.Loading, "still loading"); break;
             default: Unhandled(message); break;
         }
@@ -53,6 +57,7 @@ internal sealed class ExpertActor : DeviceWorker
                 Refuse(envelope, run, RefusalReason.Stale, $"serves epoch {_placement.Epoch}, was asked for {run.RouteEpoch}");
                 break;
             case LaneEnvelope { Message: ExpertProtocol.Run run } envelope: Compute(envelope, run); break;
+            case PartProtocol.Write write: Write(write); break;
             case LaneFailed: break; // The router's deadline covers an answer that could not be sent.
             default: Unhandled(message); break;
         }
@@ -62,7 +67,9 @@ internal sealed class ExpertActor : DeviceWorker
     {
         if (_self is { } self) _node.Lane.Unregister(self);
         _load?.Dispose();
-        _group?.Dispose();
+        _writing?.Dispose();
+        // Behind what may still read it.
+        if (_group is { } group) _device.Loader.Run(_ => group.Dispose());
         _group = null;
     }
 
@@ -73,6 +80,12 @@ internal sealed class ExpertActor : DeviceWorker
         _self = _node.Lane.Register(Self);
         Become(Serving);
         Report(_group.Bytes, null);
+    }
+
+    private void Write(PartProtocol.Write write)
+    {
+        var group = _group!;
+        _writing = PartWrite.Start(_device, write, Sender, _node.Time, () => PartContents.OfExperts(group));
     }
 
     private void Compute(LaneEnvelope envelope, ExpertProtocol.Run run)

@@ -3,6 +3,7 @@ using ActorLlama.Model;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Experts;
+using ActorLlama.Runtime.Saving;
 using ActorLlama.Runtime.Scheduling;
 using Akka.Actor;
 using Akka.Event;
@@ -28,6 +29,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly Dictionary<(int Shard, int Replica), IActorRef> _owners = [];
     private readonly Dictionary<int, (long Epoch, IActorRef Actor, LaneTarget Target)> _schedulers = [];
     private readonly Dictionary<int, NodeProtocol.PipelineLoad> _loads = [];
+    private IActorRef _saver = ActorRefs.Nobody;
     private long _offeredMs;
 
     public NodeActor(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
@@ -48,6 +50,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     {
         for (var i = 0; i < _devices.Length; i++)
             _deviceActors[_devices[i].Options.Name] = Context.ActorOf(DeviceActor.Props(_node, _devices[i]), $"device-{i}");
+        _saver = Context.ActorOf(NodeSaver.Props(_node, _deviceActors), "saver");
         Timers.StartPeriodicTimer(nameof(OfferTick), new OfferTick(), TimeSpan.FromMilliseconds(50), _node.Options.OfferInterval);
     }
 
@@ -63,6 +66,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             case DeviceProtocol.ShardHeld held: ShardHeld(held); break;
             case NodeProtocol.PipelineLoad load when _schedulers.ContainsKey(load.Pipeline): _loads[load.Pipeline] = load; break;
             case NodeProtocol.PipelineLoad: break; // Of a scheduler that has been stopped.
+            case SaveProtocol.Write or SaveProtocol.End: _saver.Forward(message); break;
             case ShardClaims.Claim claim: Claim((claim.Shard, claim.Replica)); break;
             case ShardClaims.Release release: Release((release.Shard, release.Replica)); break;
             default: Unhandled(message); break;
@@ -111,6 +115,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         _node.Lane.SetPeers(plan.Epoch, assign.Nodes);
         if (plan.Epoch <= _node.Board.Plan.Epoch) return;
         _node.Board.Plan = plan;
+        _saver.Tell(new NodeSaver.PlanChanged());
         _log.Info("Plan {Epoch}: {Stages} stages and {Shards} expert shards here", plan.Epoch, plan.Stages.Count(IsHere), plan.Shards.Count(IsHere));
         foreach (var key in _stages.Keys.Where(k => !plan.Stages.Any(s => IsHere(s) && (s.Pipeline, s.Index) == k)).ToArray()) _stages.Remove(key);
         foreach (var (name, device) in _deviceActors)

@@ -15,7 +15,7 @@ internal sealed class GateActor(NodeContext node, IActorRef sessions, IActorRef 
         switch (message)
         {
             case ClusterProtocol.GetModel: Sender.Tell(Describe()); break;
-            case ClusterProtocol.GetStatus: supervisor.Forward(message); break;
+            case ClusterProtocol.GetStatus or ClusterProtocol.Save or ClusterProtocol.GetSave or ClusterProtocol.CancelSave: supervisor.Forward(message); break;
             case IClusterMessage when SessionRegion.SessionOf(message) is not null: sessions.Forward(message); break;
             default: Unhandled(message); break;
         }

@@ -1,8 +1,10 @@
+using ActorLlama.Checkpoints;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Saving;
 using Akka.Actor;
 
 namespace ActorLlama.Runtime.Stages;
@@ -20,6 +22,7 @@ internal sealed class StageActor : DeviceWorker
     private readonly IActorRef _router;
     private SequenceCaches? _caches;
     private WeightLoad<TrunkStage>? _load;
+    private PartWrite? _writing;
     private TrunkStage? _stage;
     private LaneTarget? _self;
     private long _pipelineEpoch;
@@ -50,6 +53,7 @@ internal sealed class StageActor : DeviceWorker
         switch (message)
         {
             case LoadMessage load: Serve(_load!.Receive(load)); break;
+            case PartProtocol.Write write: Sender.Tell(new PartProtocol.Failed(write.Folder, write.Part, "it is still loading")); break;
             case DeviceProtocol.Wire wire: _pipelineEpoch = wire.PipelineEpoch; break;
             case LaneEnvelope { Message: StageProtocol.Run run } envelope:
                 envelope.Payload?.Dispose();
@@ -71,6 +75,7 @@ internal sealed class StageActor : DeviceWorker
             case RouterProtocol.Lost lost: WithRun(lost.Batch, run => Fail(run, lost.Reason, lost.Message)); break;
             case DeviceProtocol.Wire wire: Wire(wire.PipelineEpoch); break;
             case LaneFailed { Message: StageProtocol.Run run } failed: Fail(run, RefusalReason.NotReady, $"the next stage is out of reach ({failed.Reason})"); break;
+            case PartProtocol.Write write: _writing = PartWrite.Start(_device, write, Sender, _node.Time, Contents); break;
             case LaneFailed: break; // An answer the scheduler could not get: its deadline covers it.
             default: Unhandled(message); break;
         }
@@ -88,7 +93,9 @@ internal sealed class StageActor : DeviceWorker
         DropRuns();
         _caches?.Dispose();
         _load?.Dispose();
-        _stage?.Dispose();
+        _writing?.Dispose();
+        // Behind what may still read it.
+        if (_stage is { } stage) _device.Loader.Run(_ => stage.Dispose());
     }
 
     private void Serve(TrunkStage? stage)
@@ -258,6 +265,10 @@ internal sealed class StageActor : DeviceWorker
         foreach (var run in _running.Values) run.Dispose();
         _running.Clear();
     }
+
+    /// <summary>What it writes of a checkpoint; the first stage also what no device holds.</summary>
+    private IReadOnlyList<TensorToWrite> Contents() =>
+        [.. PartContents.OfStage(_stage!), .. _placement.Index == 0 ? PartContents.OfRest(_node.Model.Checkpoint) : []];
 
     private void Report(long loadedBytes, string? fault) => Context.Parent.Tell(new DeviceProtocol.StageHeld(
         new(_pipelineEpoch, _placement, _self, null, loadedBytes, fault)));

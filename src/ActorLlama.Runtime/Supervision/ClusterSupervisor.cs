@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
+using ActorLlama.Planning.Saving;
 using ActorLlama.Planning.Supervision;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Saving;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
@@ -20,11 +22,13 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     private readonly IActorRef _experts;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<NodeId, IActorRef> _nodes = [];
+    private readonly IActorRef _saver;
     private SupervisorState _state;
 
     public ClusterSupervisor(NodeContext node, IActorRef experts)
     {
         (_node, _experts) = (node, experts);
+        _saver = Context.ActorOf(SaveCoordinator.Props(node), "saver");
         _state = SupervisorState.Start(node.Options.Supervisor, node.NowMs);
     }
 
@@ -48,6 +52,10 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
         {
             case NodeProtocol.Offer offer: Take(offer); break;
             case ClusterProtocol.GetStatus: Sender.Tell(SupervisorRules.Status(_state, _node.Self)); break;
+            case ClusterProtocol.Save save:
+                _saver.Forward(new SaveCoordinator.Begin(save, SupervisorRules.Status(_state, _node.Self), _nodes.ToImmutableDictionary()));
+                break;
+            case ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _saver.Forward(message); break;
             case ClusterEvent.MemberUp up: Step(new SupervisorEvent.MemberUp(IdOf(up.Member))); break;
             case ClusterEvent.MemberRemoved gone: Lose(IdOf(gone.Member)); break;
             case PlanTick: Step(new SupervisorEvent.Tick()); break;
@@ -66,12 +74,16 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     private void Lose(NodeId node)
     {
         _nodes.Remove(node);
+        // Before the plan changes for it: the loss is the reason.
+        _saver.Tell(new SaveCoordinator.Happened(new SaveEvent.NodeLost(node)));
         Step(new SupervisorEvent.MemberLost(node));
     }
 
     private void Step(SupervisorEvent happened)
     {
+        var epoch = _state.Plan.Epoch;
         (_state, var effects) = SupervisorRules.Step(_state, happened, _node.NowMs);
+        if (_state.Plan.Epoch != epoch) _saver.Tell(new SaveCoordinator.Happened(new SaveEvent.Replanned(_state.Plan.Epoch, _state.Cause)));
         foreach (var effect in effects) Perform(effect);
     }
 
