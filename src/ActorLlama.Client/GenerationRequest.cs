@@ -44,6 +44,11 @@ public sealed record GenerationRequest(Prompt Prompt, int MaxTokens)
     /// </summary>
     public TimeSpan SilenceTimeout { get; init; } = TimeSpan.FromSeconds(13);
 
+    /// <summary>
+    /// How long to go on asking a cluster that is busy, before the session fails with <see cref="RefusalReason.Busy"/>; zero: it fails at once.
+    /// </summary>
+    public TimeSpan BusyTimeout { get; init; } = TimeSpan.FromSeconds(13);
+
     /// <summary>The session fails when it is not finished after this long. Null: no bound.</summary>
     public TimeSpan? TotalTimeout { get; init; }
 

@@ -35,7 +35,10 @@ public static class NodeProtocol
     public sealed record Assign(
         [property: Key(0)] PlacementPlan Plan, [property: Key(1)] ImmutableArray<NodeAddress> Nodes) : IClusterMessage;
 
-    /// <summary>Where everything loaded is now. Sent to all nodes at every change; routes of a lower plan epoch are ignored.</summary>
+    /// <summary>
+    /// Where everything loaded is now. Sent to all nodes at every change; routes of a lower plan epoch are ignored. Sent again every second,
+    /// with the loads of that time.
+    /// </summary>
     [MessagePackObject]
     public sealed record Routes(
         [property: Key(0)] long PlanEpoch,
@@ -43,7 +46,8 @@ public static class NodeProtocol
         [property: Key(2)] ClusterState State,
         [property: Key(3)] string Reason,
         [property: Key(4)] ImmutableArray<HeldStage> Stages,
-        [property: Key(5)] ImmutableArray<HeldShard> Shards) : IClusterMessage;
+        [property: Key(5)] ImmutableArray<HeldShard> Shards,
+        [property: Key(6)] ImmutableArray<PipelineLoad> Loads) : IClusterMessage;
 
     [MessagePackObject]
     public sealed record DeviceOffer(
@@ -61,7 +65,7 @@ public static class NodeProtocol
         [property: Key(2)] string NumericFingerprint);
 
     /// <summary>
-    /// A stage on its device. <paramref name="Stage"/> and <paramref name="Scheduler"/> (stage 0 only; null otherwise) are their lane
+    /// A stage on its device, which tells as <paramref name="Device"/> whether it is at work. <paramref name="Stage"/> and <paramref name="Scheduler"/> (stage 0 only; null otherwise) are their lane
     /// targets, null until loaded. <paramref name="Fault"/>: why loading failed, or null.
     /// </summary>
     [MessagePackObject]
@@ -71,9 +75,12 @@ public static class NodeProtocol
         [property: Key(2)] LaneTarget? Stage,
         [property: Key(3)] LaneTarget? Scheduler,
         [property: Key(4)] long LoadedBytes,
-        [property: Key(5)] string? Fault);
+        [property: Key(5)] string? Fault,
+        [property: Key(6)] LaneTarget? Device = null);
 
-    /// <summary>An expert-shard replica that an ExpertShardActor owns the right to serve, with its epoch; target null until loaded.</summary>
+    /// <summary>
+    /// An expert-shard replica that an ExpertShardActor owns the right to serve, with its epoch; target null until loaded. Device: as for a stage.
+    /// </summary>
     [MessagePackObject]
     public sealed record HeldShard(
         [property: Key(0)] long RouteEpoch,
@@ -81,7 +88,8 @@ public static class NodeProtocol
         [property: Key(2)] LaneTarget? Expert,
         [property: Key(3)] long LoadedBytes,
         [property: Key(4)] long RowsComputed,
-        [property: Key(5)] string? Fault);
+        [property: Key(5)] string? Fault,
+        [property: Key(6)] LaneTarget? Device = null);
 
     /// <summary>
     /// Rows that a replica has computed since it was loaded. <c>Rows[m·E + e]</c>: of its expert e (of E) in the m-th MoE layer of the model; empty

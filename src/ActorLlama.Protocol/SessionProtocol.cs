@@ -72,6 +72,13 @@ public static class SessionProtocol
     [MessagePackObject]
     public sealed record Cancel([property: Key(0)] SessionId Session, [property: Key(1)] long Epoch) : IClusterMessage;
 
+    /// <summary>
+    /// From the node that a client was connected to: that connection has ended. Not answered. <paramref name="Client"/> is what the session
+    /// knows the client by.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record ClientLost([property: Key(0)] SessionId Session, [property: Key(1)] string Client) : IClusterMessage;
+
     /// <summary>The end: <paramref name="Count"/> ids were generated. <paramref name="TailText"/> is text held back until the end was certain.</summary>
     [MessagePackObject]
     public sealed record Finished(

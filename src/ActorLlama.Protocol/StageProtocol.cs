@@ -33,6 +33,13 @@ public static class StageProtocol
     public sealed record Failed(
         [property: Key(0)] BatchId Batch, [property: Key(1)] RefusalReason Reason, [property: Key(2)] string Message) : ILaneMessage;
 
+    /// <summary>
+    /// From a stage, every now and then: it has the batch, and goes on with it or waits for experts that are at work. The scheduler's deadline
+    /// begins anew.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Progress([property: Key(0)] BatchId Batch) : ILaneMessage;
+
     /// <summary>Drop the KV of these sequences; passed on down the pipeline, behind the batches sent before it.</summary>
     [MessagePackObject]
     public sealed record Free([property: Key(0)] ImmutableArray<SequenceId> Sequences) : ILaneMessage;

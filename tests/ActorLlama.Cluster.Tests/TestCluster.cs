@@ -65,13 +65,14 @@ internal sealed class TestCluster : IAsyncDisposable
         process.Kill();
     }
 
-    public GenerationStream Generate(IEnumerable<int> prompt, int maxTokens, SamplingOptions? sampling = null, int choice = 0) =>
+    public GenerationStream Generate(IEnumerable<int> prompt, int maxTokens, SamplingOptions? sampling = null, int choice = 0, TimeSpan? busyTimeout = null) =>
         Connection.OpenSession(new GenerationRequest(GenerationRequest.Tokens(prompt), maxTokens)
         {
             Sampling = sampling ?? new SamplingOptions(0, 1, 0, 0),
             Choice = choice,
             LogProbs = Undisturbed.TopLogProbs,
             IgnoreEos = true,
+            BusyTimeout = busyTimeout ?? TimeSpan.FromSeconds(60),
         });
 
     public async ValueTask DisposeAsync()

@@ -49,6 +49,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private TimeSpan _saidAt;
     private TimeSpan _stoppedAt;
     private TimeSpan _notBefore;
+    private TimeSpan? _busySince;
 
     public SessionClientActor(SessionId session, GenerationRequest request, IActorRef cluster, SessionOutput output, TimeProvider time) =>
         (_session, _request, _cluster, _output, _time) = (session, request, cluster, output, time);
@@ -131,6 +132,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             var room = SessionOutput.Capacity - _output.Tokens.Reader.Count;
             var (ledger, taken, gap) = _ledger.Take(tokens, room, _request.LogProbs is not null);
             _ledger = ledger;
+            if (taken.Length > 0) _busySince = null;
             foreach (var token in taken) _output.Tokens.Writer.TryWrite(token);
             if (gap) SendResume();
             else Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
@@ -207,7 +209,8 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         switch (refused.Reason)
         {
             case RefusalReason.Unknown: Reopen(); break;
-            case RefusalReason.Busy or RefusalReason.Loading: _notBefore = Now + TimeSpan.FromMilliseconds(refused.RetryAfterMs); break;
+            case RefusalReason.Busy: ComeAgain(refused); break;
+            case RefusalReason.Loading: _notBefore = Now + TimeSpan.FromMilliseconds(refused.RetryAfterMs); break;
             case RefusalReason.NotReady when _promptTokens is not null: break;
             default: Fail(refused.Reason, refused.Message); break;
         }
@@ -216,8 +219,29 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void OnRefusedStreaming(SessionProtocol.Refused refused)
     {
         if (!IsCurrent(refused.Epoch)) return;
-        if (refused.Reason == RefusalReason.Unknown) Reopen();
-        else Fail(refused.Reason, refused.Message);
+        switch (refused.Reason)
+        {
+            case RefusalReason.Unknown: Reopen(); break;
+            case RefusalReason.Busy: ComeAgain(refused); break;
+            default: Fail(refused.Reason, refused.Message); break;
+        }
+    }
+
+    /// <summary>The cluster is full, and has forgotten the session: it is opened again when the cluster says, for as long as the request allows.</summary>
+    private void ComeAgain(SessionProtocol.Refused refused)
+    {
+        _refused = refused;
+        _busySince ??= Now;
+        var wait = TimeSpan.FromMilliseconds(refused.RetryAfterMs);
+        if (Now + wait - _busySince > _request.BusyTimeout)
+        {
+            Fail(RefusalReason.Busy, refused.Message);
+            return;
+        }
+
+        _notBefore = Now + wait;
+        _openingSince = Now;
+        Become(Opening);
     }
 
     /// <summary>

@@ -9,8 +9,18 @@ internal sealed record BatchInFlight(
     ImmutableArray<BatchPart> Parts,
     ImmutableArray<int> TokenIds,
     ImmutableArray<SequenceId> Freed,
-    long DeadlineMs)
+    long FirstSentMs)
 {
+    /// <summary>When this attempt was sent, or the pipeline was last known to be at work on it.</summary>
+    public long SignMs { get; set; } = FirstSentMs;
+
+    /// <summary>When the stages' devices were last asked; they are asked while nothing is heard.</summary>
+    public long AskedMs { get; set; } = FirstSentMs;
+
+    /// <summary>A batch sent after this attempt has been answered: that the devices are at work says no more of this one.</summary>
+    public bool IsOvertaken { get; set; }
+
+
     public int Sampling => Parts.Count(p => p.Rows.Sampling is not null);
 
     public int LogProbs => Parts.Count(p => p.Rows.LogProbs is not null);

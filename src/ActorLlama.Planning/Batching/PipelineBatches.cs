@@ -25,7 +25,33 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
 
     public BatchInFlight? Find(BatchId id) => _batches.Find(b => b.Id == id);
 
-    public List<BatchInFlight> Late(long now) => _batches.FindAll(b => now >= b.DeadlineMs);
+    public List<BatchInFlight> Late(long now) =>
+        _batches.FindAll(b => now - b.SignMs >= options.BatchDeadlineMs || now - b.FirstSentMs >= options.BatchLimitMs);
+
+    /// <summary>Whether the devices of the stages are to be asked if they are at work: nothing has been heard of a batch for a while.</summary>
+    public bool ShouldAsk(long now)
+    {
+        var every = options.BatchDeadlineMs / 3;
+        var quiet = _batches.FindAll(b => now - b.SignMs >= every && now - b.AskedMs >= every);
+        foreach (var batch in quiet)
+            batch.AskedMs = now;
+        return quiet.Count > 0;
+    }
+
+    /// <summary>A stage has the batch and is at work on it.</summary>
+    public void Sign(BatchId id, long now)
+    {
+        if (Find(id) is { } batch)
+            batch.SignMs = now;
+    }
+
+    /// <summary>A device of a stage is at work: batches that no later one has overtaken wait there.</summary>
+    public void SignAll(long now)
+    {
+        foreach (var batch in _batches)
+            if (!batch.IsOvertaken)
+                batch.SignMs = now;
+    }
 
     public SchedulerEffect.RunBatch Send(ImmutableArray<BatchPart> parts, long now)
     {
@@ -34,18 +60,24 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
             for (var i = 0; i < rows.Count; i++)
                 ids.Add(sequence.Tokens[rows.Start + i]);
         var batch = new BatchInFlight(
-            new(epoch, NextNumber++, 1, pipeline), parts, ids.MoveToImmutable(), TakeDropped(), now + options.BatchDeadlineMs);
+            new(epoch, NextNumber++, 1, pipeline), parts, ids.MoveToImmutable(), TakeDropped(), now);
         _batches.Add(batch);
         return batch.ToEffect();
     }
 
     /// <summary>The batch is answered.</summary>
-    public void Close(BatchInFlight batch) => _batches.Remove(batch);
+    public void Close(BatchInFlight batch)
+    {
+        // In the order of sending.
+        foreach (var earlier in _batches.TakeWhile(b => b != batch))
+            earlier.IsOvertaken = true;
+        _batches.Remove(batch);
+    }
 
     /// <summary>The same rows again, or null when it had all its attempts, or nobody wants them: then the batch is over.</summary>
     public SchedulerEffect.RunBatch? TryAgain(BatchInFlight batch, long now)
     {
-        if (batch.Id.Attempt >= options.MaxAttempts || batch.Parts.All(p => p.Sequence.Phase == SequencePhase.Leaving))
+        if (batch.Id.Attempt >= options.MaxAttempts || now - batch.FirstSentMs >= options.BatchLimitMs || batch.Parts.All(p => p.Sequence.Phase == SequencePhase.Leaving))
         {
             GiveUp(batch);
             return null;
@@ -56,7 +88,9 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
         {
             Id = batch.Id with { Attempt = batch.Id.Attempt + 1 },
             Freed = batch.Freed.AddRange(TakeDropped()),
-            DeadlineMs = now + options.BatchDeadlineMs,
+            SignMs = now,
+            AskedMs = now,
+            IsOvertaken = false,
         };
         _batches.Add(again);
         return again.ToEffect();

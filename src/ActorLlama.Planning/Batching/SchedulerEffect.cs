@@ -30,6 +30,9 @@ public abstract record SchedulerEffect
     /// </summary>
     public sealed record RouteLogits(BatchId Batch, ImmutableArray<LogitsRow> Rows) : SchedulerEffect;
 
+    /// <summary>Ask the devices of all stages whether they are at work; their answers go to <see cref="SchedulerState.AtWork"/>.</summary>
+    public sealed record AskDevices : SchedulerEffect;
+
     /// <summary>Send <see cref="StageProtocol.Free"/> to stage 0: no batch is about to carry these.</summary>
     public sealed record Free(ImmutableArray<SequenceId> Sequences) : SchedulerEffect;
 }

@@ -20,8 +20,11 @@ public sealed record SchedulerOptions
     /// <summary>Batches that are in the pipeline at once; decoding sequences are spread evenly over them.</summary>
     public int MaxBatchesInFlight { get; init; } = 1;
 
-    /// <summary>How long a batch may go unanswered before it is sent again.</summary>
+    /// <summary>How long nothing may be heard of a batch, nor of the devices that have it, before it is sent again.</summary>
     public int BatchDeadlineMs { get; init; } = 4000;
+
+    /// <summary>How long a batch may take at all, with all its attempts.</summary>
+    public int BatchLimitMs { get; init; } = 300_000;
 
     /// <summary>How often a batch is sent before its sequences are refused.</summary>
     public int MaxAttempts { get; init; } = 2;
@@ -49,7 +52,7 @@ public sealed record SchedulerOptions
         (string Name, long Value)[] positive =
         [
             (nameof(MaxSequences), MaxSequences), (nameof(TokenBudget), TokenBudget), (nameof(PrefillChunk), PrefillChunk),
-            (nameof(MaxBatchesInFlight), MaxBatchesInFlight), (nameof(BatchDeadlineMs), BatchDeadlineMs),
+            (nameof(MaxBatchesInFlight), MaxBatchesInFlight), (nameof(BatchDeadlineMs), BatchDeadlineMs), (nameof(BatchLimitMs), BatchLimitMs),
             (nameof(MaxAttempts), MaxAttempts), (nameof(RenewalMs), RenewalMs), (nameof(PriorityStepMs), PriorityStepMs),
             (nameof(MaxPositions), MaxPositions),
         ];

@@ -149,9 +149,17 @@ public sealed class SchedulerState
             Drop(sequence);
         List<SchedulerEffect> effects = [];
         foreach (var batch in _batches.Late(now))
-            effects.AddRange(Retry(batch, RefusalReason.Failed, $"no answer from the pipeline within {_options.BatchDeadlineMs} ms", now));
+            effects.AddRange(Retry(batch, RefusalReason.Failed, $"no answer from the pipeline, nor work on it, within {_options.BatchDeadlineMs} ms", now));
+        if (_batches.ShouldAsk(now))
+            effects.Add(new SchedulerEffect.AskDevices());
         return Go(effects, now, flush: true);
     }
+
+    /// <summary>A stage goes on with that batch.</summary>
+    public void Progress(StageProtocol.Progress progress, long now) => _batches.Sign(progress.Batch, now);
+
+    /// <summary>A device of a stage is at work.</summary>
+    public void AtWork(long now) => _batches.SignAll(now);
 
     /// <summary>The pipeline is going away: every session is told to submit elsewhere. Nothing is known afterwards.</summary>
     public ImmutableArray<SchedulerEffect> Close(string reason)

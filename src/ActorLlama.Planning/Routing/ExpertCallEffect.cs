@@ -29,6 +29,12 @@ public abstract record ExpertCallEffect
     /// </summary>
     public sealed record MarkFailed(LaneTarget Target) : ExpertCallEffect;
 
+    /// <summary>Ask the device of a call whether it is at work; its answer goes to <see cref="ExpertCallState.AtWork"/>.</summary>
+    public sealed record Ask(LaneTarget Device) : ExpertCallEffect;
+
+    /// <summary>The layer waits for devices that are at work: its batch is not lost.</summary>
+    public sealed record Alive : ExpertCallEffect;
+
     /// <summary>The message is of no use here: dispose of its payload.</summary>
     public sealed record Ignore : ExpertCallEffect;
 }

@@ -14,7 +14,8 @@ public sealed class ExpertCallState
     private readonly ExpertCallOptions _options;
     private readonly BatchId _batch;
     private readonly int _layer;
-    private readonly long _deadlineMs;
+    private readonly long _startedMs;
+    private long _deadlineMs;
     private readonly SortedDictionary<int, ShardCall> _open = [];
 
     public ExpertCallState(BatchId batch, int layer, ImmutableArray<ShardGroup> groups, ExpertCallOptions options, long now)
@@ -22,6 +23,7 @@ public sealed class ExpertCallState
         _options = options;
         _batch = batch;
         _layer = layer;
+        _startedMs = now;
         _deadlineMs = now + options.LayerDeadlineMs;
         foreach (var group in groups)
             _open.Add(group.Shard, new(group));
@@ -67,9 +69,7 @@ public sealed class ExpertCallState
             return [Failure(reason, call)];
         if (reason != RefusalReason.Busy)
             return [.. Again([call], routes, now)];
-        var target = call.Route!.Value.Target;
-        call.Route = null;
-        if (routes.Fail(target, now).Pick(id.Shard, now) is { } other)
+        if (routes.Fail(call.Return(), now).Pick(id.Shard, now) is { } other)
             return [SendTo(other, call, now)];
         call.NotBeforeMs = now + ((long)_options.BusyMs << Math.Min(call.Sends - 1, 10));
         return [];
@@ -96,14 +96,37 @@ public sealed class ExpertCallState
             return [];
         if (now >= _deadlineMs)
             return [Failure(RefusalReason.Failed, _open.Values.First())];
-        var late = _open.Values.Where(c => c.Route is not null && now - c.SentMs >= _options.CallDeadlineMs).ToList();
+        var late = _open.Values.Where(c => c.IsLate(now, _options.CallDeadlineMs)).ToList();
         foreach (var call in late)
             call.Fault = $"no answer from {call.Route!.Value.Target.Node} within {_options.CallDeadlineMs} ms";
-        return [.. Again(late, routes, now)];
+        var effects = Again(late, routes, now);
+        if (!IsOver)
+            effects.AddRange(_open.Values.Select(c => c.ToAsk(now, _options.CallDeadlineMs)).OfType<LaneTarget>().Distinct().Select(d => new ExpertCallEffect.Ask(d)));
+        return [.. effects];
     }
+
+    /// <summary>That device is at work: its calls are waiting there, not lost. A layer may wait so for a bounded time.</summary>
+    public ImmutableArray<ExpertCallEffect> AtWork(LaneTarget device, long now)
+    {
+        var there = _open.Values.Where(c => c.Route?.Device == device).ToList();
+        return there.Count > 0 && Sign(there, now) ? [new ExpertCallEffect.Alive()] : [];
+    }
+
+    /// <summary>Nothing could be heard until now, because the router's own thread was at work: the deadlines begin anew.</summary>
+    public void WasDeaf(long now) => Sign(_open.Values, now);
 
     /// <summary>The batch is given up from elsewhere: every later answer is ignored.</summary>
     public void Abort() => IsOver = true;
+
+    private bool Sign(IEnumerable<ShardCall> calls, long now)
+    {
+        if (IsOver || now - _startedMs >= _options.WorkLimitMs)
+            return false;
+        foreach (var call in calls)
+            call.Sign(now);
+        _deadlineMs = now + _options.LayerDeadlineMs;
+        return true;
+    }
 
     private ShardCall? Current(CallId id) =>
         !IsOver && id.Batch == _batch && id.Layer == _layer && _open.TryGetValue(id.Shard, out var call)
@@ -117,8 +140,7 @@ public sealed class ExpertCallState
         List<ExpertCallEffect> effects = [];
         foreach (var call in calls)
         {
-            var target = call.Route!.Value.Target;
-            call.Route = null;
+            var target = call.Return();
             if (effects.Contains(new ExpertCallEffect.MarkFailed(target)))
                 continue;
             effects.Add(new ExpertCallEffect.MarkFailed(target));
@@ -150,9 +172,7 @@ public sealed class ExpertCallState
     {
         if (call.Sends == _options.MaxSends)
             return Failure(RefusalReason.Failed, call);
-        call.Route = route;
-        call.SentMs = now;
-        call.Sends++;
+        call.Send(route, now);
         return new ExpertCallEffect.Send(new(_batch, _layer, call.Group.Shard, call.Sends - 1), route, call.Group);
     }
 
@@ -162,21 +182,5 @@ public sealed class ExpertCallState
         return new(
             reason,
             $"Experts: layer {_layer}, shard {call.Group.Shard}, {call.Group.Rows.Length} rows, sent {call.Sends} times: {call.Fault}");
-    }
-
-    private sealed class ShardCall(ShardGroup group)
-    {
-        public ShardGroup Group { get; } = group;
-
-        /// <summary>Where the latest send went; null while the rows wait to be sent.</summary>
-        public Route? Route { get; set; }
-
-        public int Sends { get; set; }
-
-        public long SentMs { get; set; }
-
-        public long NotBeforeMs { get; set; } = long.MinValue;
-
-        public string Fault { get; set; } = "no replica of the shard is loaded";
     }
 }

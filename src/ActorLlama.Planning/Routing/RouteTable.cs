@@ -42,7 +42,7 @@ public sealed record RouteTable
         var local = Local;
         var loaded = routes.Shards
             .Where(s => s.Expert is not null && s.Fault is null)
-            .Select(s => new Route(s.Placement.Shard, s.Placement.Replica, s.Expert!.Value, s.RouteEpoch))
+            .Select(s => new Route(s.Placement.Shard, s.Placement.Replica, s.Expert!.Value, s.RouteEpoch, s.Device))
             .GroupBy(r => (r.Shard, r.Replica))
             .Select(replica => replica.MaxBy(r => r.Epoch))
             .GroupBy(r => r.Shard)

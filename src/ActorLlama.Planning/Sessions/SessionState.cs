@@ -16,21 +16,9 @@ public sealed class SessionState
     private readonly SessionOptions _options;
     private readonly SessionRequest _request;
     private readonly ClientStream _stream;
-    private readonly Random _random;
+    private readonly Submission _submission;
     private readonly long _openedMs;
-    private SessionPhase _phase = SessionPhase.Waiting;
-    private LaneTarget? _scheduler;
-    private string _fault = "No pipeline is ready.";
-    private int _submitsSinceToken;
-    private int _failuresSinceToken;
-    private int _backOffs;
-    private int _computed;
-    private int _ahead;
-    private long _submitAtMs;
-    private long _renewedMs;
-    private long _signMs;
-    private long _progressMs;
-    private long? _troubleMs;
+    private SessionPhase _phase = SessionPhase.Running;
     private long _clientHeardMs;
     private long _finishedMs;
     private double? _firstTokenMs;
@@ -46,14 +34,10 @@ public sealed class SessionState
     {
         _options = options;
         _request = request;
-        _random = random;
+        _submission = new(options, request, now, random);
         _stream = new(request, options, generatedSoFar);
         _stream.Attach(client);
-        _openedMs = _submitAtMs = _signMs = _progressMs = _clientHeardMs = now;
-        _troubleMs = now;
-
-        // Every attempt of a higher epoch is above every attempt of a lower one.
-        Attempt = request.Epoch << 20;
+        _openedMs = _clientHeardMs = now;
     }
 
     public SessionId Session => _request.Session;
@@ -61,9 +45,7 @@ public sealed class SessionState
     public long Epoch => _request.Epoch;
 
     /// <summary>The attempt that is or was submitted last.</summary>
-    public long Attempt { get; private set; }
-
-    private int DurationMs => _request.DeadlineMs == 0 ? _options.MaxDurationMs : Math.Min(_request.DeadlineMs, _options.MaxDurationMs);
+    public long Attempt => _submission.Attempt;
 
     public bool IsFinished => _phase is SessionPhase.Finished or SessionPhase.Stopped;
 
@@ -86,18 +68,15 @@ public sealed class SessionState
     {
         if (Other(open.Epoch, client) is { } refusal)
             return [refusal];
-        _clientHeardMs = now;
         _stream.Attach(client);
-        return [Opened(), .. _stream.Send(now)];
+        return [Opened(), .. _stream.Send(now), .. Heard(now)];
     }
 
     /// <summary>A higher epoch of the session was opened: this one ends in silence.</summary>
     public ImmutableArray<SessionEffect> Supersede()
     {
-        List<SessionEffect> effects = [];
-        Withdraw(effects);
         _phase = SessionPhase.Stopped;
-        return [.. effects];
+        return [.. _submission.End()];
     }
 
     /// <summary>Only the attached client's word counts.</summary>
@@ -107,8 +86,7 @@ public sealed class SessionState
             return [refusal];
         if (client != _stream.Client || _phase == SessionPhase.Stopped)
             return [];
-        _clientHeardMs = now;
-        return _stream.Acknowledge(acknowledge.NextIndex, now) ? Stop() : [.. _stream.Send(now)];
+        return _stream.Acknowledge(acknowledge.NextIndex, now) ? Stop() : [.. _stream.Send(now), .. Heard(now)];
     }
 
     /// <summary>Attaches the sender, from its index on. Always answered, without tokens when there are none: a client must know that we live.</summary>
@@ -118,11 +96,19 @@ public sealed class SessionState
             return [refusal];
         if (resume.NextIndex < 0 || resume.NextIndex > Count)
             return [Refusal(client, resume.Epoch, RefusalReason.Unknown, $"Session \"{Session}\": it has {Count} tokens, not {resume.NextIndex}. Open it again.")];
-        _clientHeardMs = now;
         _stream.Attach(client, resume.NextIndex);
         ImmutableArray<SessionEffect> answer = [.. _stream.Send(now)];
-        return answer.IsEmpty ? [_stream.ToClient(new SessionProtocol.Tokens(Session, Epoch, resume.NextIndex, [], []))] : answer;
+        if (answer.IsEmpty)
+            answer = [_stream.ToClient(new SessionProtocol.Tokens(Session, Epoch, resume.NextIndex, [], []))];
+        return [.. answer, .. Heard(now)];
     }
+
+    /// <summary>
+    /// The connection of that client has ended: what its sequence holds serves others until it is heard of again. Another client's is none of
+    /// our business.
+    /// </summary>
+    public ImmutableArray<SessionEffect> ClientLost(string client) =>
+        IsFinished || client != _stream.Client ? [] : [.. _submission.Suspend()];
 
     public ImmutableArray<SessionEffect> Cancel(SessionProtocol.Cancel cancel, string client, long now)
     {
@@ -133,36 +119,12 @@ public sealed class SessionState
     }
 
     /// <summary>Where to submit from now on; null with the reason when no pipeline is ready. Also to be called when nothing changed.</summary>
-    public ImmutableArray<SessionEffect> SchedulerAt(LaneTarget? scheduler, string reason, long now)
-    {
-        if (scheduler is null && _phase == SessionPhase.Waiting)
-            _fault = $"No pipeline is ready: {reason}";
-        if (IsFinished || scheduler == _scheduler)
-            return [];
-        List<SessionEffect> effects = [];
-        Withdraw(effects);
-        _scheduler = scheduler;
-        if (scheduler is null)
-            _fault = $"No pipeline is ready: {reason}";
-        if (_phase == SessionPhase.Submitted)
-            Wait(now, Math.Max(_progressMs, _signMs));
-        else
-            _submitAtMs = now;
-        effects.AddRange(TrySubmit(now));
-        return [.. effects];
-    }
+    public ImmutableArray<SessionEffect> SchedulerAt(LaneTarget? scheduler, string reason, long now) =>
+        IsFinished ? [] : [.. _submission.MoveTo(scheduler, reason, now), .. TrySubmit(now)];
 
     public ImmutableArray<SessionEffect> Accepted(SchedulerProtocol.Accepted accepted, long now)
     {
-        if (_phase != SessionPhase.Submitted || accepted.Attempt != Attempt)
-            return [];
-        _signMs = now;
-        if (_failuresSinceToken == 0)
-            _troubleMs = null;
-        if (accepted.Computed > _computed || accepted.Ahead < _ahead)
-            Progress(now);
-        _computed = accepted.Computed;
-        _ahead = accepted.Ahead;
+        _submission.Accepted(accepted, now);
         return [];
     }
 
@@ -176,20 +138,12 @@ public sealed class SessionState
         if (IsFinished || sampled.Attempt != Attempt || sampled.Position < next)
             return [];
         if (sampled.Position > next)
-        {
-            if (_phase == SessionPhase.Waiting)
-                return [];
-            _fault = $"Tokens from position {next} on were lost.";
-            Wait(now, Math.Max(_progressMs, _signMs));
-            return [.. TrySubmit(now)];
-        }
+            return _submission.HasLost(next, now) ? [.. TrySubmit(now)] : [];
 
         var token = read(sampled.Id) with { LogProbs = sampled.LogProbs };
         _stream.Add(token);
         _firstTokenMs ??= now - _openedMs;
-        _signMs = now;
-        _submitsSinceToken = _failuresSinceToken = _backOffs = 0;
-        Progress(now);
+        _submission.Sampled(now);
         if (EndOf(token) is { } reason)
             return [.. Finish(reason, null, now, withdraw: !sampled.IsLast)];
         return sampled.IsLast ? [.. Finish(FinishReason.Length, null, now, withdraw: false)] : [.. _stream.Send(now)];
@@ -201,30 +155,30 @@ public sealed class SessionState
             ? []
             : [_stream.ToClient(new SessionProtocol.LogitsPart(Session, Epoch, part.Position, part.FirstValue, part.Values, part.Bytes))];
 
+    /// <summary>
+    /// The scheduler's "no". A session that has no token yet and finds it busy tells so and ends: its client may come again. One that has
+    /// tokens was let in before, and comes back by itself.
+    /// </summary>
     public ImmutableArray<SessionEffect> Refused(SchedulerProtocol.Refused refused, long now)
     {
-        if (_phase != SessionPhase.Submitted || refused.Attempt != Attempt)
+        if (!IsCurrent(refused.Attempt))
             return [];
-        _fault = refused.Message;
         switch (refused.Reason)
         {
             case RefusalReason.Invalid:
                 return [.. Finish(FinishReason.Failed, refused.Message, now, withdraw: false)];
             case RefusalReason.Stale:
                 return [Refusal(_stream.Client, Epoch, RefusalReason.Stale, $"Session \"{Session}\": a higher epoch runs elsewhere."), .. Stop()];
-            case RefusalReason.Failed:
-                if (++_failuresSinceToken > _options.MaxFailures)
-                    return [.. GiveUp($"its pipeline failed {_failuresSinceToken} times", now)];
-                Wait(now, _progressMs);
-                break;
+            case RefusalReason.Busy when Count == 0:
+                return [Refusal(_stream.Client, Epoch, RefusalReason.Busy, refused.Message, refused.RetryAfterMs), .. Stop()];
             default:
-                Wait(now, Math.Max(_progressMs, _signMs));
-                break;
+                _submission.Refused(refused, now);
+                return [.. GiveUpIfDue(now)];
         }
-
-        _submitAtMs = now + Math.Max(refused.RetryAfterMs, _options.BackOff.DelayMs(_backOffs++, _random));
-        return [];
     }
+
+    /// <summary>Whether that is the attempt which a scheduler has now.</summary>
+    public bool IsCurrent(long attempt) => _submission.IsSubmitted && attempt == Attempt;
 
     /// <summary>All bounds of time. Call it a few times within the shortest of them.</summary>
     public ImmutableArray<SessionEffect> Tick(long now)
@@ -237,59 +191,29 @@ public sealed class SessionState
             return Stop();
         if (now - _openedMs >= DurationMs)
             return [.. Finish(FinishReason.Expired, null, now)];
-        if (_troubleMs is { } trouble && now - trouble >= _options.FailAfterMs)
-            return [.. GiveUp($"no progress for {now - trouble} ms", now)];
-
-        List<SessionEffect> effects = [];
-        if (_phase == SessionPhase.Submitted && now - _signMs >= _options.StallMs)
-        {
-            _fault = $"Its scheduler was silent for {now - _signMs} ms.";
-            Wait(now, Math.Max(_progressMs, _signMs));
-        }
-
-        effects.AddRange(TrySubmit(now));
-        if (_phase == SessionPhase.Submitted && now - _renewedMs >= _options.RenewMs)
-        {
-            _renewedMs = now;
-            effects.Add(new SessionEffect.ToScheduler(_scheduler!.Value, new SchedulerProtocol.Renew(Session, Attempt)));
-        }
-
-        effects.AddRange(_stream.Tick(now));
-        return [.. effects];
+        if (GiveUpIfDue(now) is { Count: > 0 } end)
+            return [.. end];
+        _submission.Listen(now);
+        return [.. TrySubmit(now), .. _submission.Renew(now), .. _stream.Tick(now)];
     }
 
-    private List<SessionEffect> TrySubmit(long now)
+    private int DurationMs => _request.DeadlineMs == 0 ? _options.MaxDurationMs : Math.Min(_request.DeadlineMs, _options.MaxDurationMs);
+
+    /// <summary>The client is there.</summary>
+    private List<SessionEffect> Heard(long now)
     {
-        if (_phase != SessionPhase.Waiting || _scheduler is not { } scheduler || now < _submitAtMs)
+        _clientHeardMs = now;
+        if (IsFinished || !_submission.IsSuspended)
             return [];
-        if (++_submitsSinceToken > _options.MaxSubmits)
-            return GiveUp($"submitted {_options.MaxSubmits} times without a token", now);
-        _phase = SessionPhase.Submitted;
-        Attempt++;
-        _signMs = _renewedMs = now;
-        _computed = int.MaxValue;
-        _ahead = 0;
-        return
-        [
-            new SessionEffect.ToScheduler(scheduler, new SchedulerProtocol.Submit(
-                Session, Attempt, [.. _request.PromptTokens, .. _stream.Tokens.Select(t => t.Id)], _request.PromptTokens.Length,
-                _request.MaxTokens, _request.StopIds, _request.Sampling, _request.Logits, _request.Priority,
-                _request.Choice, _request.LogProbs)),
-        ];
+        _submission.Resume(now);
+        return TrySubmit(now);
     }
 
-    private void Wait(long now, long troubleMs)
-    {
-        _phase = SessionPhase.Waiting;
-        _submitAtMs = now;
-        _troubleMs ??= troubleMs;
-    }
+    private List<SessionEffect> TrySubmit(long now) =>
+        IsFinished ? [] : [.. _submission.TrySubmit(_stream.Tokens.Select(t => t.Id), now), .. GiveUpIfDue(now)];
 
-    private void Progress(long now)
-    {
-        _progressMs = now;
-        _troubleMs = _phase == SessionPhase.Submitted ? null : now;
-    }
+    private List<SessionEffect> GiveUpIfDue(long now) =>
+        !IsFinished && _submission.GivesUp(now, Count) is { } error ? Finish(FinishReason.Failed, error, now) : [];
 
     /// <summary>How the answer ends with this token, or null.</summary>
     private FinishReason? EndOf(GeneratedToken last) =>
@@ -297,14 +221,9 @@ public sealed class SessionState
         : _request.EndsWith(last.Id, Count) ? FinishReason.Length
         : null;
 
-    private List<SessionEffect> GiveUp(string bound, long now) =>
-        Finish(FinishReason.Failed, $"Session \"{Session}\" ended: {bound}, after {Count} tokens. {_fault}", now);
-
     private List<SessionEffect> Finish(FinishReason reason, string? error, long now, bool withdraw = true)
     {
-        List<SessionEffect> effects = [];
-        if (withdraw)
-            Withdraw(effects);
+        List<SessionEffect> effects = [.. _submission.End(withdraw)];
         _phase = SessionPhase.Finished;
         _finishedMs = now;
         var tail = Count > 0 ? _stream.Tokens[^1].Tail : "";
@@ -315,17 +234,8 @@ public sealed class SessionState
 
     private ImmutableArray<SessionEffect> Stop()
     {
-        List<SessionEffect> effects = [];
-        Withdraw(effects);
         _phase = SessionPhase.Stopped;
-        effects.Add(new SessionEffect.Stop());
-        return [.. effects];
-    }
-
-    private void Withdraw(List<SessionEffect> effects)
-    {
-        if (_phase == SessionPhase.Submitted && _scheduler is { } scheduler)
-            effects.Add(new SessionEffect.ToScheduler(scheduler, new SchedulerProtocol.Withdraw(Session, Attempt)));
+        return [.. _submission.End(), new SessionEffect.Stop()];
     }
 
     private SessionEffect.ToClient Opened() => _stream.ToClient(new SessionProtocol.Opened(Session, Epoch, _request.PromptTokens));
@@ -335,14 +245,13 @@ public sealed class SessionState
         : epoch < Epoch ? Refusal(client, epoch, RefusalReason.Stale, $"Session \"{Session}\": epoch {Epoch} has replaced epoch {epoch}.")
         : Refusal(client, epoch, RefusalReason.Unknown, $"Session \"{Session}\": epoch {epoch} is not known here. Open it again.");
 
-    private SessionEffect.ToClient Refusal(string client, long epoch, RefusalReason reason, string message) =>
-        new(client, new SessionProtocol.Refused(Session, epoch, reason, message, 0));
+    private SessionEffect.ToClient Refusal(string client, long epoch, RefusalReason reason, string message, int retryAfterMs = 0) =>
+        new(client, new SessionProtocol.Refused(Session, epoch, reason, message, retryAfterMs));
 
     private enum SessionPhase
     {
-        /// <summary>For a scheduler, or for the end of a delay.</summary>
-        Waiting,
-        Submitted,
+        /// <summary>Tokens are still to come; <see cref="Submission"/> says from where.</summary>
+        Running,
 
         /// <summary>The end is told until it is acknowledged.</summary>
         Finished,

@@ -18,8 +18,9 @@ internal static class RouteRules
         var same = last is not null && last.PlanEpoch == state.Plan.Epoch && last.State == state.State && last.Reason == state.Reason
             && last.Stages.SequenceEqual(stages) && last.Shards.SequenceEqual(shards);
         if (same && (!mayRepeat || nowMs - state.RoutedMs < state.Options.RoutesEveryMs)) return state;
-        var routes = same ? last! : new NodeProtocol.Routes(
-            state.Plan.Epoch, (last?.Version ?? 0) + 1, state.State, state.Reason, stages, shards);
+        ImmutableArray<NodeProtocol.PipelineLoad> loads = [.. state.Nodes.SelectMany(o => o.Pipelines).OrderBy(p => p.Pipeline)];
+        var routes = same ? last! with { Loads = loads } : new NodeProtocol.Routes(
+            state.Plan.Epoch, (last?.Version ?? 0) + 1, state.State, state.Reason, stages, shards, loads);
         effects.Add(new SupervisorEffect.PublishRoutes([.. state.Nodes.Select(o => o.Node)], routes));
         return state with { Routes = routes, RoutedMs = nowMs };
     }

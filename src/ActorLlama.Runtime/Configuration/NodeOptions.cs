@@ -34,8 +34,11 @@ public sealed record NodeOptions
     public const string Control = "control";
 }
 
-/// <summary>A device of this node. <paramref name="Threads"/>: compute threads, of CPU devices only.</summary>
-public sealed record DeviceOptions(string Name, BackendKind Backend, long MemoryBytes, int Threads);
+/// <summary>
+/// A device of this node. <paramref name="Threads"/>: compute threads, of CPU devices only. <paramref name="StuckAfter"/>: how long one piece of
+/// work may take.
+/// </summary>
+public sealed record DeviceOptions(string Name, BackendKind Backend, long MemoryBytes, int Threads, TimeSpan StuckAfter);
 
 public enum BackendKind
 {

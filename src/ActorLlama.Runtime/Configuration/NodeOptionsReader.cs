@@ -96,7 +96,7 @@ public static partial class NodeOptionsReader
             var text when int.TryParse(text, out var n) && n is >= 1 and <= 1024 => n,
             var text => setting.Fault("threads of " + name, text, "\"auto\" or a whole number from 1 to 1024", 1),
         };
-        return new(name, backend, memory, threads);
+        return new(name, backend, memory, threads, setting.Time(Root + "node.device-defaults.stuck-after"));
     }
 
     private static ImmutableArray<Dictionary<string, string>> DeviceEntries(Setting setting, Config config)

@@ -18,6 +18,7 @@ internal static class ServingSettings
             PrefillChunk = setting.Number(root + "prefill-chunk", 1, 1 << 20),
             MaxBatchesInFlight = setting.Number(root + "batches-in-flight", 1, 1024),
             BatchDeadlineMs = Ms(setting, root + "batch-deadline"),
+            BatchLimitMs = Ms(setting, root + "batch-limit"),
             MaxAttempts = setting.Number(root + "batch-attempts", 1, 100),
             RenewalMs = Ms(setting, root + "renewal"),
             PriorityStepMs = Ms(setting, root + "priority-step"),
@@ -48,6 +49,7 @@ internal static class ServingSettings
             CallDeadlineMs = Ms(setting, root + "call-deadline"),
             MaxSends = setting.Number(root + "call-attempts", 1, 1000),
             LayerDeadlineMs = Ms(setting, root + "layer-deadline"),
+            WorkLimitMs = Ms(setting, root + "work-limit"),
             BusyMs = Ms(setting, root + "rest"),
         }, o => o.Faults());
     }

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Experts;
+using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Nodes;
 using ActorLlama.Runtime.Saving;
 using ActorLlama.Runtime.Stages;
@@ -17,9 +19,14 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     private readonly Dictionary<(int Pipeline, int Index), (StagePlacement Placement, IActorRef Actor)> _stages = [];
     private readonly Dictionary<(int Shard, int Replica), (ShardPlacement Placement, IActorRef Actor)> _shards = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private LaneTarget _self;
     private int _created;
 
     public static Props Props(NodeContext node, NodeDevice device) => Akka.Actor.Props.Create(() => new DeviceActor(node, device));
+
+    protected override void PreStart() => _self = node.Lane.Register(Self);
+
+    protected override void PostStop() => node.Lane.Unregister(_self);
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(3, TimeSpan.FromMinutes(1), DeviceFaults.Decide);
 
@@ -31,11 +38,17 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
             case DeviceProtocol.HoldShard hold: HoldShard(hold.Placement); break;
             case DeviceProtocol.DropShard drop: DropShard((drop.Shard, drop.Replica)); break;
             case PartProtocol.Write write: WritePart(write); break;
-            case DeviceProtocol.StageHeld or DeviceProtocol.ShardHeld: Context.Parent.Tell(message); break;
+            case DeviceProtocol.StageHeld held: Context.Parent.Tell(held with { Stage = held.Stage with { Device = _self } }); break;
+            case DeviceProtocol.ShardHeld held: Context.Parent.Tell(held with { Shard = held.Shard with { Device = _self } }); break;
+            case LaneEnvelope { Message: PulseProtocol.Ask ask }: Answer(ask); break;
+            case LaneFailed: break; // Who asked is gone.
             case Terminated gone: Forget(gone.ActorRef); break;
             default: Unhandled(message); break;
         }
     }
+
+    private void Answer(PulseProtocol.Ask ask) => node.Lane.Send(
+        ask.ReplyTo, LaneClass.Control, new PulseProtocol.Pulse(ask.Question, _self, device.Pulse.IsBusy(Stopwatch.GetTimestamp())), null, null, Self);
 
     private void HoldStages(DeviceProtocol.HoldStages hold)
     {

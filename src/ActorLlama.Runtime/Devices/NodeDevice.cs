@@ -8,6 +8,8 @@ namespace ActorLlama.Runtime.Devices;
 /// </summary>
 internal sealed record NodeDevice(DeviceOptions Options, IBackend Backend, string Dispatcher, DeviceLoader Loader) : IDisposable
 {
+    public DevicePulse Pulse { get; } = new(Options.StuckAfter);
+
     /// <summary>Ends the reading first: it fills what the backend owns.</summary>
     public void Dispose()
     {

@@ -25,7 +25,7 @@ internal sealed class ExpertActor : DeviceWorker
     private ExpertGroup? _group;
 
     public ExpertActor(NodeContext node, NodeDevice device, ShardPlacement placement)
-        : base(node.Gauges.AddExpertTime) =>
+        : base(device, node.Gauges.AddExpertTime) =>
         (_node, _device, _placement, _work) =
             (node, device, placement, new WorkCounter(node.Model.Config.IsMoe, placement.FirstExpert, placement.Experts));
 
@@ -61,6 +61,13 @@ internal sealed class ExpertActor : DeviceWorker
             case LaneFailed: break; // The router's deadline covers an answer that could not be sent.
             default: Unhandled(message); break;
         }
+    }
+
+    /// <summary>The call that was being computed is not lost in silence: its device would look busy with others.</summary>
+    protected override void PreRestart(Exception reason, object message)
+    {
+        if (message is LaneEnvelope { Message: ExpertProtocol.Run run } envelope) Refuse(envelope, run, RefusalReason.Failed, $"failed: {reason.Message}");
+        base.PreRestart(reason, message);
     }
 
     protected override void PostStop()

@@ -152,7 +152,10 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private void Publish(NodeProtocol.Routes routes)
     {
         var known = _node.Board.Routes;
-        if ((routes.PlanEpoch, routes.Version).CompareTo((known.PlanEpoch, known.Version)) <= 0) return;
+        var age = (routes.PlanEpoch, routes.Version).CompareTo((known.PlanEpoch, known.Version));
+        if (age < 0) return;
+        _node.Board.Loads.Report(routes.Loads);
+        if (age == 0) return;
         _node.Board.Routes = routes;
         if (routes.State != known.State) _log.Info("Cluster is {State}: {Reason}", routes.State, routes.Reason);
         Context.System.EventStream.Publish(new RoutesChanged(routes));

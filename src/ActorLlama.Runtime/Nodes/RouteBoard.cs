@@ -10,8 +10,11 @@ namespace ActorLlama.Runtime.Nodes;
 /// </summary>
 internal sealed class RouteBoard
 {
-    private volatile NodeProtocol.Routes _routes = new(0, 0, ClusterState.Forming, "", [], []);
+    private volatile NodeProtocol.Routes _routes = new(0, 0, ClusterState.Forming, "", [], [], []);
     private volatile PlacementPlan _plan = PlacementPlan.Empty;
+
+    /// <summary>How many sequences each pipeline has; also counted up by the node's sessions.</summary>
+    public PipelineLoads Loads { get; } = new();
 
     public NodeProtocol.Routes Routes
     {

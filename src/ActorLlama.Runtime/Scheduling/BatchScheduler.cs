@@ -24,6 +24,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     private readonly SchedulerState _state;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private LaneTarget _self;
+    private long _questions;
 
     public BatchScheduler(NodeContext node, int pipeline, long epoch)
     {
@@ -60,7 +61,9 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
             case LaneEnvelope { Message: StageProtocol.Ran ran } envelope: Ran(ran, envelope.Payload); break;
             case LaneEnvelope { Message: StageProtocol.Failed failed }: Fail(failed); break;
             case LaneFailed { Message: StageProtocol.Run run } failed: Fail(new(run.Batch, RefusalReason.NotReady, $"stage 0 is out of reach ({failed.Reason})")); break;
-            case LaneFailed: break; // A Free that could not be sent: the stage is gone, and its KV with it.
+            case LaneEnvelope { Message: StageProtocol.Progress progress }: _state.Progress(progress, _node.NowMs); break;
+            case LaneEnvelope { Message: PulseProtocol.Pulse pulse }: if (pulse.IsBusy) _state.AtWork(_node.NowMs); break;
+            case LaneFailed: break; // A Free or a question that could not be sent: the stage is gone, and its KV with it.
             case DeadlineTick: Tick(); break;
             default: Unhandled(message); break;
         }
@@ -99,10 +102,17 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
             switch (effect)
             {
                 case SchedulerEffect.RunBatch run: SendToStage0(run.ToMessage(_self)); break;
+                case SchedulerEffect.AskDevices: AskDevices(); break;
                 case SchedulerEffect.Free free: SendToStage0(new StageProtocol.Free(free.Sequences)); break;
                 case SchedulerEffect.Tell tell: Reply(tell.ReplyKey).Tell(tell.Message); break;
                 case SchedulerEffect.RouteLogits route: RouteLogits(route.Rows, logits!); break;
             }
+    }
+
+    private void AskDevices()
+    {
+        foreach (var device in Stages.Select(s => s.Device).OfType<LaneTarget>().Distinct())
+            _node.Lane.Send(device, LaneClass.Control, new PulseProtocol.Ask(++_questions, _self), null, null, Self);
     }
 
     private void RouteLogits(ImmutableArray<LogitsRow> rows, BytesPayload logits)

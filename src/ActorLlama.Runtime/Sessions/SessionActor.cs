@@ -20,6 +20,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     private SessionState? _state;
     private SessionText? _text;
     private LaneTarget? _scheduler;
+    private ImmutableHashSet<LaneTarget> _busy = [];
 
     public SessionActor(NodeContext node, SessionId session) => (_node, _session) = (node, session);
 
@@ -43,6 +44,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
             case SessionProtocol.Acknowledge m: Refuse(m.Epoch); break;
             case SessionProtocol.Resume m: Refuse(m.Epoch); break;
             case SessionProtocol.Cancel m: Refuse(m.Epoch); break;
+            case SessionProtocol.ClientLost: Leave(); break;
             default: Unhandled(message); break;
         }
     }
@@ -56,10 +58,12 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
             case SessionProtocol.Acknowledge m: Perform(State.Acknowledge(m, Client, Now)); break;
             case SessionProtocol.Resume m: Perform(State.Resume(m, Client, Now)); break;
             case SessionProtocol.Cancel m: Perform(State.Cancel(m, Client, Now)); break;
-            case SchedulerProtocol.Accepted m: Perform(State.Accepted(m, Now)); break;
+            case SchedulerProtocol.Accepted m: Accepted(m); break;
             case SchedulerProtocol.Sampled m: Perform(State.Sampled(m, _text!.Read, Now)); break;
             case SchedulerProtocol.LogitsPart m: Perform(State.LogitsPart(m)); break;
+            case SchedulerProtocol.Refused { Reason: RefusalReason.Busy } m: TryOther(m); break;
             case SchedulerProtocol.Refused m: Perform(State.Refused(m, Now)); break;
+            case SessionProtocol.ClientLost m: Perform(State.ClientLost(m.Client)); break;
             case RoutesChanged: FollowRoutes(); break;
             case TimeTick: Perform(State.Tick(Now)); break;
             default: Unhandled(message); break;
@@ -113,8 +117,38 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     private void FollowRoutes()
     {
         var routes = _node.Board.Routes;
-        _scheduler = SchedulerChoice.Choose(routes, _session, _scheduler);
-        Perform(State.SchedulerAt(_scheduler, $"the cluster is {routes.State}: {routes.Reason}", Now));
+        MoveTo(SchedulerChoice.Choose(routes, _session, _scheduler, _node.Board.Loads.Of), $"the cluster is {routes.State}: {routes.Reason}");
+    }
+
+    private void MoveTo(LaneTarget? scheduler, string reason)
+    {
+        if (scheduler is { } chosen && chosen != _scheduler && SchedulerChoice.PipelineOf(_node.Board.Routes, chosen) is { } pipeline)
+            _node.Board.Loads.Submitted(pipeline);
+        _scheduler = scheduler;
+        Perform(State.SchedulerAt(scheduler, reason, Now));
+    }
+
+    private void Accepted(SchedulerProtocol.Accepted accepted)
+    {
+        _busy = _busy.Clear();
+        Perform(State.Accepted(accepted, Now));
+    }
+
+    /// <summary>The load that a scheduler was chosen by is some seconds old: before the client hears that it is busy, the others are asked.</summary>
+    private void TryOther(SchedulerProtocol.Refused refused)
+    {
+        if (_scheduler is { } full && State.IsCurrent(refused.Attempt))
+        {
+            _busy = _busy.Add(full);
+            if (SchedulerChoice.Other(_node.Board.Routes, _session, _busy, _node.Board.Loads.Of) is { } other)
+            {
+                MoveTo(other, refused.Message);
+                return;
+            }
+        }
+
+        _busy = _busy.Clear();
+        Perform(State.Refused(refused, Now));
     }
 
     private void Perform(ImmutableArray<SessionEffect> effects)

@@ -19,5 +19,5 @@ internal sealed class SessionRegion() : HashCodeMessageExtractor(Shards)
         _ => null,
     };
 
-    public override string? EntityId(object message) => SessionOf(message)?.Value;
+    public override string? EntityId(object message) => (message is SessionProtocol.ClientLost lost ? lost.Session : SessionOf(message))?.Value;
 }

@@ -4,7 +4,7 @@ using ActorLlama.Protocol;
 namespace ActorLlama.Runtime.Stages;
 
 /// <summary>One batch on its way through one stage: where it is, and the rows it owns there.</summary>
-internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int firstLayer) : IDisposable
+internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int firstLayer, long startedMs) : IDisposable
 {
     private Activation? _x, _attended, _shared;
     private MoeInput? _input;
@@ -12,6 +12,9 @@ internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int fir
     public StageProtocol.Run Message => message;
     public RowBatch Rows => rows;
     public int Layer { get; private set; } = firstLayer;
+
+    /// <summary>When the scheduler last heard of it from here.</summary>
+    public long ToldMs { get; set; } = startedMs;
 
     /// <summary>The residual stream before <see cref="Layer"/>.</summary>
     public Activation X => _x ?? throw new InvalidOperationException($"Batch {message.Batch}: layer {Layer} has no input.");

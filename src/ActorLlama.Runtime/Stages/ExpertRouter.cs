@@ -21,6 +21,8 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     private readonly Dictionary<(BatchId Batch, int Layer), ExpertLayer> _layers = [];
     private RouteTable _routes;
     private LaneTarget _self;
+    private long _questions;
+    private long _tickedMs;
 
     public ExpertRouter(NodeContext node, NodeDevice device)
     {
@@ -48,6 +50,9 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
             case LaneEnvelope { Message: ExpertProtocol.Ran ran } envelope: Ran(ran, envelope.Payload); break;
             case LaneEnvelope { Message: ExpertProtocol.Refused refused }: Refused(refused.Call, refused.Reason, refused.Message); break;
             case LaneFailed { Message: ExpertProtocol.Run run } failed: Refused(run.Call, RefusalReason.Failed, $"{failed.Reason} {failed.Detail}"); break;
+            case LaneEnvelope { Message: PulseProtocol.Pulse { IsBusy: true } pulse }: AtWork(pulse.Device); break;
+            case LaneEnvelope { Message: PulseProtocol.Pulse }: break; // The deadlines go on.
+            case LaneFailed { Message: PulseProtocol.Ask }: break; // As if it had not answered.
             case RoutesChanged changed: ChangeRoutes(changed.Routes); break;
             case RetryTick: Tick(); break;
             case RouterProtocol.Forget forget: Forget(forget.Batch); break;
@@ -68,8 +73,14 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs);
         var key = (dispatch.Batch, dispatch.Layer);
         _layers.Add(key, new ExpertLayer(dispatch.Routing, calls));
-        if (_layers.Count == 1) Timers.StartPeriodicTimer(nameof(RetryTick), new RetryTick(), s_tick);
+        if (_layers.Count == 1) StartTicking();
         Perform(key, calls.Start(_routes, _node.NowMs), null);
+    }
+
+    private void StartTicking()
+    {
+        _tickedMs = _node.NowMs;
+        Timers.StartPeriodicTimer(nameof(RetryTick), new RetryTick(), s_tick);
     }
 
     private void Ran(ExpertProtocol.Ran ran, Payload? payload)
@@ -93,9 +104,19 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         foreach (var (key, layer) in _layers.ToArray()) Perform(key, layer.Calls.RoutesChanged(_routes, _node.NowMs), null);
     }
 
+    private void AtWork(LaneTarget device)
+    {
+        foreach (var (key, layer) in _layers.ToArray()) Perform(key, layer.Calls.AtWork(device, _node.NowMs), null);
+    }
+
     private void Tick()
     {
-        foreach (var (key, layer) in _layers.ToArray()) Perform(key, layer.Calls.Tick(_routes, _node.NowMs), null);
+        var now = _node.NowMs;
+        var wasDeaf = now - _tickedMs > 4 * s_tick.TotalMilliseconds;
+        _tickedMs = now;
+        foreach (var (key, layer) in _layers.ToArray())
+            if (wasDeaf) layer.Calls.WasDeaf(now);
+            else Perform(key, layer.Calls.Tick(_routes, now), null);
     }
 
     private void Perform((BatchId Batch, int Layer) key, ImmutableArray<ExpertCallEffect> effects, Payload? payload)
@@ -107,6 +128,8 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
                 case ExpertCallEffect.Place place: Place(_layers[key], place, payload!); break;
                 case ExpertCallEffect.MarkFailed failed: _routes = _routes.Fail(failed.Target, _node.NowMs); break;
                 case ExpertCallEffect.Complete: Complete(key); break;
+                case ExpertCallEffect.Ask ask: _node.Lane.Send(ask.Device, LaneClass.Control, new PulseProtocol.Ask(++_questions, _self), null, null, Self); break;
+                case ExpertCallEffect.Alive: Context.Parent.Tell(new RouterProtocol.Alive(key.Batch)); break;
                 case ExpertCallEffect.Fail fail:
                     Remove(key)?.Dispose();
                     Context.Parent.Tell(new RouterProtocol.Lost(key.Batch, key.Layer, fail.Reason, fail.Message));

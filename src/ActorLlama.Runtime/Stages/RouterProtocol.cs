@@ -22,6 +22,9 @@ internal static class RouterProtocol
     /// <summary>The call cannot be answered in time; the batch is lost.</summary>
     public sealed record Lost(BatchId Batch, int Layer, RefusalReason Reason, string Message) : INoSerializationVerificationNeeded;
 
+    /// <summary>The batch waits for devices that are at work.</summary>
+    public sealed record Alive(BatchId Batch) : INoSerializationVerificationNeeded;
+
     /// <summary>Drop what is outstanding for batches of earlier pipeline epochs, or for this one.</summary>
     public sealed record Forget(BatchId? Batch) : INoSerializationVerificationNeeded;
 }

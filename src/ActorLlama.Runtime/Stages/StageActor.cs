@@ -20,6 +20,7 @@ internal sealed class StageActor : DeviceWorker
     private readonly StagePlacement _placement;
     private readonly Dictionary<BatchId, BatchRun> _running = [];
     private readonly IActorRef _router;
+    private readonly StageLinks _links;
     private SequenceCaches? _caches;
     private WeightLoad<TrunkStage>? _load;
     private PartWrite? _writing;
@@ -28,9 +29,10 @@ internal sealed class StageActor : DeviceWorker
     private long _pipelineEpoch;
 
     public StageActor(NodeContext node, NodeDevice device, StagePlacement placement)
-        : base(node.Gauges.AddStageTime)
+        : base(device, node.Gauges.AddStageTime)
     {
         (_node, _device, _placement) = (node, device, placement);
+        _links = new StageLinks(node, device, placement, Self);
         _router = Context.ActorOf(ExpertRouter.Props(node, device).WithDispatcher(device.Dispatcher), "router");
     }
 
@@ -57,7 +59,7 @@ internal sealed class StageActor : DeviceWorker
             case DeviceProtocol.Wire wire: _pipelineEpoch = wire.PipelineEpoch; break;
             case LaneEnvelope { Message: StageProtocol.Run run } envelope:
                 envelope.Payload?.Dispose();
-                Fail(run, RefusalReason.Loading, "it is still loading");
+                _links.Failed(run, RefusalReason.Loading, "it is still loading");
                 break;
             default: Unhandled(message); break;
         }
@@ -74,7 +76,8 @@ internal sealed class StageActor : DeviceWorker
             case RouterProtocol.Gathered gathered: Combine(gathered); break;
             case RouterProtocol.Lost lost: WithRun(lost.Batch, run => Fail(run, lost.Reason, lost.Message)); break;
             case DeviceProtocol.Wire wire: Wire(wire.PipelineEpoch); break;
-            case LaneFailed { Message: StageProtocol.Run run } failed: Fail(run, RefusalReason.NotReady, $"the next stage is out of reach ({failed.Reason})"); break;
+            case RouterProtocol.Alive alive: WithRun(alive.Batch, _links.Progress); break;
+            case LaneFailed { Message: StageProtocol.Run run } failed: _links.Failed(run, RefusalReason.NotReady, $"the next stage is out of reach ({failed.Reason})"); break;
             case PartProtocol.Write write: _writing = PartWrite.Start(_device, write, Sender, _node.Time, Contents); break;
             case LaneFailed: break; // An answer the scheduler could not get: its deadline covers it.
             default: Unhandled(message); break;
@@ -83,7 +86,7 @@ internal sealed class StageActor : DeviceWorker
 
     protected override void PreRestart(Exception reason, object message)
     {
-        foreach (var run in _running.Values.ToArray()) Fail(run.Message, RefusalReason.Failed, reason.Message);
+        foreach (var run in _running.Values) _links.Failed(run.Message, RefusalReason.Failed, reason.Message);
         base.PreRestart(reason, message);
     }
 
@@ -131,7 +134,7 @@ internal sealed class StageActor : DeviceWorker
             if (message.Batch.Plan < _pipelineEpoch) return;
             if (message.Batch.Plan > _pipelineEpoch || message.Batch.Pipeline != _placement.Pipeline)
             {
-                Fail(message, RefusalReason.Stale, $"it is wired to epoch {_pipelineEpoch}, not {message.Batch.Plan} of pipeline {message.Batch.Pipeline}");
+                _links.Failed(message, RefusalReason.Stale, $"it is wired to epoch {_pipelineEpoch}, not {message.Batch.Plan} of pipeline {message.Batch.Pipeline}");
                 return;
             }
 
@@ -139,11 +142,11 @@ internal sealed class StageActor : DeviceWorker
             _caches!.Free(message.Freed);
             if (_caches.TryRows(message.Sequences, message.Ids, out var reason) is not { } rows)
             {
-                Fail(message, RefusalReason.Unknown, reason);
+                _links.Failed(message, RefusalReason.Unknown, reason);
                 return;
             }
 
-            var run = new BatchRun(message, rows, _placement.FirstLayer);
+            var run = new BatchRun(message, rows, _placement.FirstLayer, _node.NowMs);
             _running.Add(message.Batch, run);
             Guard(run, () =>
             {
@@ -163,6 +166,7 @@ internal sealed class StageActor : DeviceWorker
             return;
         }
 
+        _links.Progress(run);
         var attended = _stage!.Attend(run.Layer, run.X, run.Rows);
         if (_node.Model.Config.IsMoe[run.Layer])
         {
@@ -199,29 +203,19 @@ internal sealed class StageActor : DeviceWorker
     {
         var message = run.Message;
         if (_stage!.IsLast)
-        {
-            var output = BatchOutput.Compute(_stage, _device.Backend, _node.Model.Config.VocabSize, run.TakeX(), message.Sequences, _caches!);
-            _node.Lane.Send(
-                message.Scheduler, LaneClass.Response, new StageProtocol.Ran(message.Batch, output.Ids, output.LogProbs), output.Logits, null, Self);
-        }
-        else if (Next() is { } next)
-            SendOn(next, message, Rows.ToPayload(_device.Backend, run.TakeX(), _node.Lane, next));
+            _links.Ran(message, BatchOutput.Compute(_stage, _device.Backend, _node.Model.Config.VocabSize, run.TakeX(), message.Sequences, _caches!));
+        else if (_links.Next(_pipelineEpoch) is { } next)
+            _links.SendOn(next, message, Rows.ToPayload(_device.Backend, run.TakeX(), _node.Lane, next));
         else
-            Fail(message, RefusalReason.NotReady, "the next stage is not known");
+            _links.Failed(message, RefusalReason.NotReady, "the next stage is not known");
         Drop(message.Batch);
     }
 
     private void Free(StageProtocol.Free free)
     {
         _caches!.Free(free.Sequences);
-        if (!_stage!.IsLast && Next() is { } next) SendOn(next, free, null);
+        if (!_stage!.IsLast && _links.Next(_pipelineEpoch) is { } next) _links.SendOn(next, free, null);
     }
-
-    private void SendOn(LaneTarget next, ILaneMessage message, Payload? payload) =>
-        _node.Lane.Send(next, LaneClass.Request, message, payload, null, Self);
-
-    private LaneTarget? Next() => _node.Board.Routes.Stages.FirstOrDefault(s =>
-        s.PlanEpoch == _pipelineEpoch && s.Placement.Pipeline == _placement.Pipeline && s.Placement.Index == _placement.Index + 1)?.Stage;
 
     private void WithRun(BatchId batch, Action<BatchRun> act)
     {
@@ -243,14 +237,8 @@ internal sealed class StageActor : DeviceWorker
 
     private void Fail(BatchRun run, RefusalReason reason, string why)
     {
-        Fail(run.Message, reason, why);
+        _links.Failed(run.Message, reason, why);
         Drop(run.Message.Batch);
-    }
-
-    private void Fail(StageProtocol.Run message, RefusalReason reason, string why)
-    {
-        var where = $"Stage {_placement.Index} of pipeline {_placement.Pipeline} on {_device.Options.Name} of {_node.Options.Name}";
-        _node.Lane.Send(message.Scheduler, LaneClass.Response, new StageProtocol.Failed(message.Batch, reason, $"{where}: {why}"), null, null, Self);
     }
 
     private void Drop(BatchId batch)

@@ -142,6 +142,26 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         Assert.Equal((RefusalReason.Busy, 3 * s_second, "full"), (failure.Reason, failure.RetryAfter, failure.Message));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_cluster_that_stays_busy_is_told_by_the_stream_with_its_advice(bool isOpened)
+    {
+        var actor = Start(Request() with { BusyTimeout = 3 * s_second });
+        Sent<SessionProtocol.Open>();
+        for (var round = 0; round < 2; round++)
+        {
+            if (isOpened) actor.Tell(new SessionProtocol.Opened(s_session, 1, [1, 2, 3]), TestActor);
+            actor.Tell(new SessionProtocol.Refused(s_session, 1, RefusalReason.Busy, "full", 1500), TestActor);
+            if (round > 0) break;
+            Pass(2 * s_second);
+            Sent<SessionProtocol.Open>();
+        }
+
+        var failure = await Assert.ThrowsAsync<GenerationFailedException>(IdsAsync);
+        Assert.Equal((RefusalReason.Busy, "full", 1.5 * s_second), (failure.Reason, failure.Message, failure.RetryAfter));
+    }
+
     [Fact]
     public void A_session_that_is_opened_again_is_given_what_is_left_of_its_time()
     {

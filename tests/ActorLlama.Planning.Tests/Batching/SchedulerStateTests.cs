@@ -220,7 +220,7 @@ public sealed class SchedulerStateTests
     {
         var state = new SchedulerState(_options, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
-        Assert.Empty(state.Tick(99));
+        Assert.IsType<SchedulerEffect.AskDevices>(state.Tick(99).Single());
         var again = Batch(state.Tick(100));
         Assert.Equal(first.Batch with { Attempt = 2 }, again.Batch);
         Sequences.Equal(first.Sequences, again.Sequences);
@@ -232,6 +232,41 @@ public sealed class SchedulerStateTests
         Assert.Contains("failed 2 times: stage 1 is gone", Refusal(effects).Message, StringComparison.Ordinal);
         Sequences.Equal([first.Sequences[0].Sequence], effects.OfType<SchedulerEffect.Free>().Single().Sequences);
         Assert.Equal((0, 0), (state.Load.Running, state.Load.BatchesInFlight));
+    }
+
+    [Fact]
+    public void A_batch_that_a_stage_is_at_work_on_is_waited_for_but_not_for_ever()
+    {
+        var state = new SchedulerState(_options with { BatchLimitMs = 1000 }, 0, 1);
+        var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
+        for (var now = 80; now < 1000; now += 80)
+        {
+            Assert.Empty(state.Tick(now).OfType<SchedulerEffect.RunBatch>());
+            state.Progress(new(first.Batch with { Attempt = 2 }), now);
+            state.Progress(new(first.Batch), now);
+        }
+
+        Assert.Equal(RefusalReason.Failed, Refusal(state.Tick(1000)).Reason);
+    }
+
+    [Fact]
+    public void Devices_are_asked_while_nothing_is_heard_and_keep_batches_alive_that_no_later_one_has_overtaken()
+    {
+        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1);
+        var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
+        Assert.Empty(state.Tick(32));
+        Assert.IsType<SchedulerEffect.AskDevices>(state.Tick(33).Single());
+        Assert.Empty(state.Tick(34));
+        state.AtWork(60);
+        Assert.Empty(state.Tick(92));
+        Assert.IsType<SchedulerEffect.AskDevices>(state.Tick(93).Single());
+        var second = Batch(state.Submit(Request("b", 1, 3), "B", 95));
+        state.AtWork(100);
+
+        // The second is answered, so the first is not waiting behind anything.
+        second = Batch(state.Ran(new(second.Batch, [1]), 150));
+        state.AtWork(190);
+        Assert.Equal(first.Batch with { Attempt = 2 }, Batch(state.Tick(200)).Batch);
     }
 
     [Theory]

@@ -11,7 +11,7 @@ public sealed class ExpertCallStateTests
 {
     private static readonly BatchId Batch = new(1, 9, 2, 0);
 
-    private readonly ExpertCallOptions _options = new() { CallDeadlineMs = 100, LayerDeadlineMs = 1000, MaxSends = 4, BusyMs = 10 };
+    private readonly ExpertCallOptions _options = new() { CallDeadlineMs = 100, LayerDeadlineMs = 1000, MaxSends = 4, BusyMs = 10, WorkLimitMs = 3000 };
     private readonly RouteTable _both = new RouteTable(Node(9), 50).With(Routes(1, Shard(1, 0, 0), Shard(2, 0, 1), Shard(1, 1, 0)));
     private readonly RouteTable _single = new RouteTable(Node(9), 50).With(Routes(1, Shard(1, 0, 0), Shard(1, 1, 0)));
 
@@ -111,6 +111,48 @@ public sealed class ExpertCallStateTests
     }
 
     [Fact]
+    public void A_call_to_a_device_that_is_at_work_waits_there_and_its_layer_with_it_but_not_for_ever()
+    {
+        var table = new RouteTable(Node(9), 50).With(Routes(1, Shard(1, 0, 0).OnDevice(), Shard(2, 1, 0).OnDevice()));
+        var state = Calls(0, 2);
+        var first = Sent([state.Start(table, 0)[0]]);
+        for (var now = 0; now < 2900; now += 100)
+        {
+            Assert.Empty(state.Tick(table, now + 65));
+            Assert.Equal([Device(Node(1)), Device(Node(2))], state.Tick(table, now + 66).Cast<ExpertCallEffect.Ask>().Select(a => a.Device));
+            Assert.Empty(state.Tick(table, now + 99));
+            Assert.IsType<ExpertCallEffect.Alive>(state.AtWork(Device(Node(1)), now + 100).Single());
+            Assert.IsType<ExpertCallEffect.Alive>(state.AtWork(Device(Node(2)), now + 100).Single());
+        }
+
+        Assert.Empty(state.AtWork(Device(Node(3)), 2950));
+        Assert.IsType<ExpertCallEffect.Place>(state.Ran(first.Call).Single());
+        Assert.Empty(state.AtWork(Device(Node(2)), 3000));
+        Assert.IsType<ExpertCallEffect.Fail>(state.Tick(table, 3900).Single());
+    }
+
+    [Fact]
+    public void A_call_is_sent_again_when_its_device_does_not_say_that_it_is_at_work()
+    {
+        var table = new RouteTable(Node(9), 50).With(Routes(1, Shard(1, 0, 0).OnDevice(), Shard(2, 0, 1).OnDevice()));
+        var state = Calls(0);
+        state.Start(table, 0);
+        Assert.IsType<ExpertCallEffect.Ask>(state.Tick(table, 90).Single());
+        Assert.Empty(state.Tick(table, 122));
+        Assert.Equal(Target(2, 0, 1), Sent(state.Tick(table, 123)).Route.Target);
+    }
+
+    [Fact]
+    public void Deadlines_begin_anew_when_nothing_could_be_heard()
+    {
+        var state = Calls(0);
+        state.Start(_single, 0);
+        state.WasDeaf(1500);
+        Assert.Empty(state.Tick(_single, 1599));
+        Assert.IsType<ExpertCallEffect.MarkFailed>(state.Tick(_single, 1600).Single());
+    }
+
+    [Fact]
     public void A_layer_fails_once_at_its_deadline_and_says_what_it_waited_for()
     {
         var state = Calls(0, 1);
@@ -153,7 +195,7 @@ public sealed class ExpertCallStateTests
     {
         var random = new Random(seed.Get);
         var experts = Enumerable.Range(0, random.Next(1, 12)).Select(_ => random.Next(8)).ToArray();
-        var state = new ExpertCallState(Batch, 5, TokenGrouping.Group(experts, new(8, 4)), _options, 0);
+        var state = new ExpertCallState(Batch, 5, TokenGrouping.Group(experts, new(8, 4)), _options with { WorkLimitMs = 1500 }, 0);
         var table = new RouteTable(Node(9), 50);
         var now = 0L;
         var version = 0;
@@ -162,14 +204,14 @@ public sealed class ExpertCallStateTests
         List<ExpertCallEffect> ends = [];
 
         Apply(state.Start(table, now));
-        while (now < 1000)
+        while (now < 2600)
         {
             now += random.Next(0, 20);
             var old = sends.Count == 0 ? null : sends[random.Next(sends.Count)];
-            switch (random.Next(6))
+            switch (random.Next(8))
             {
                 case 0:
-                    table = table.With(Routes(++version, [.. Enumerable.Range(0, 8).Where(_ => random.Next(3) > 0).Select(i => Shard(random.Next(3), i / 2, i % 2))]));
+                    table = table.With(Routes(++version, [.. Enumerable.Range(0, 8).Where(_ => random.Next(3) > 0).Select(i => Shard(random.Next(3), i / 2, i % 2).OnDevice())]));
                     Apply(state.RoutesChanged(table, now));
                     break;
                 case 1 when old is not null:
@@ -180,6 +222,12 @@ public sealed class ExpertCallStateTests
                     break;
                 case 3 when old is not null:
                     Apply(state.Lost(old.Route.Target, table, now));
+                    break;
+                case 4 when random.Next(4) == 0:
+                    Apply(state.AtWork(Device(Node(random.Next(3))), now));
+                    break;
+                case 5 when random.Next(10) == 0:
+                    state.WasDeaf(now);
                     break;
                 default:
                     Apply(state.Tick(table, now));

@@ -13,6 +13,11 @@ internal static class Loaded
     public static NodeProtocol.HeldShard Shard(int node, int shard, int replica, long epoch = 1) => new(
         epoch, new(shard, replica, 0, 1, new(Node(node), "cpu:0"), 0, 1), Target(node, shard, replica, epoch), 0, 0, null);
 
+    /// <summary>The same, on a device that tells whether it is at work.</summary>
+    public static NodeProtocol.HeldShard OnDevice(this NodeProtocol.HeldShard shard) => shard with { Device = Device(shard.Placement.Device.Node) };
+
+    public static LaneTarget Device(NodeId node) => new(node, "/user/node/device-0", 1);
+
     public static NodeProtocol.Routes Routes(long version, params NodeProtocol.HeldShard[] shards) =>
-        new(1, version, ClusterState.Ready, "", [], [.. shards]);
+        new(1, version, ClusterState.Ready, "", [], [.. shards], []);
 }

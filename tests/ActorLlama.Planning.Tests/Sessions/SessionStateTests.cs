@@ -138,6 +138,33 @@ public sealed class SessionStateTests
     }
 
     [Fact]
+    public void A_session_without_tokens_that_finds_its_scheduler_busy_says_so_and_ends()
+    {
+        var session = Running();
+        var effects = session.Refused(new(Id, session.Attempt, RefusalReason.Busy, "9 wait", 700), 10);
+        Assert.Equal(new SessionProtocol.Refused(Id, 2, RefusalReason.Busy, "9 wait", 700), Told(effects).Single());
+        Assert.IsType<SessionEffect.Stop>(effects[^1]);
+    }
+
+    [Fact]
+    public void A_session_whose_client_is_cut_off_gives_back_what_it_holds_and_goes_on_when_it_is_heard_again()
+    {
+        var session = Running();
+        Sample(session, 3, 50);
+        Assert.Empty(session.ClientLost("another"));
+        Assert.IsType<SchedulerProtocol.Withdraw>(ToScheduler(session.ClientLost("c")).Single());
+        Assert.Empty(session.ClientLost("c"));
+        Assert.Empty(ToScheduler(session.SchedulerAt(Second, "", 20)));
+        Assert.Empty(session.Tick(3000).OfType<SessionEffect.ToScheduler>());
+        var submit = Submitted(session.Resume(new(Id, 2, 1), "d", 3100));
+        Sequences.Equal([5, 6, 7, 50], submit.Tokens);
+        Assert.Equal(Second, session.Tick(3500).OfType<SessionEffect.ToScheduler>().Single().Scheduler);
+
+        session.ClientLost("d");
+        Assert.IsType<SessionEffect.Stop>(session.Tick(3100 + _options.ClientTimeoutMs)[^1]);
+    }
+
+    [Fact]
     public void An_invalid_request_ends_with_the_schedulers_message()
     {
         var session = Running();

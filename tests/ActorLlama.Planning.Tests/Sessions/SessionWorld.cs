@@ -71,6 +71,8 @@ internal sealed class SessionWorld
             KillScheduler();
         if (_random.NextDouble() < Deaths / 2)
             _session = null;
+        if (_session is not null && _random.NextDouble() < Deaths)
+            Apply(_session, _session.ClientLost(Client.Key));
         foreach (var (due, deliver) in _network.Where(m => m.Due <= Now).ToList())
         {
             _network.Remove((due, deliver));
@@ -245,7 +247,7 @@ internal sealed class SessionWorld
 
         public SessionProtocol.Finished? Finished { get; private set; }
 
-        private string Key => $"client-{_reconnects}";
+        public string Key => $"client-{_reconnects}";
 
         public void Tick()
         {

@@ -51,7 +51,7 @@ public sealed class SettingsTests
     public void Devices_may_be_objects_that_override_the_defaults()
     {
         var options = Read("actorllama.node.devices=[ { device = \"cpu:0\", memory = \"2GiB\", threads = 3 }, \"cuda:1\" ]", "actorllama.node.device-defaults.memory=1GiB");
-        Assert.Equal(new DeviceOptions("cpu:0", BackendKind.Cpu, 2L << 30, 3), options.Devices[0]);
+        Assert.Equal(new DeviceOptions("cpu:0", BackendKind.Cpu, 2L << 30, 3, TimeSpan.FromMinutes(1)), options.Devices[0]);
         Assert.Equal(("cuda:1", BackendKind.Torch, 1L << 30), (options.Devices[1].Name, options.Devices[1].Backend, options.Devices[1].MemoryBytes));
     }
 

@@ -34,5 +34,5 @@ public sealed class RouteBoardTests : Akka.TestKit.Xunit2.TestKit
         Sys.EventStream.Publish(new RoutesChanged(routes));
     }
 
-    private static NodeProtocol.Routes Of(long version) => new(1, version, ClusterState.Loading, "", [], []);
+    private static NodeProtocol.Routes Of(long version) => new(1, version, ClusterState.Loading, "", [], [], []);
 }

@@ -59,7 +59,7 @@ internal sealed class ExpertDesk : UntypedActor
                 _work!.Done.SetException(new InvalidDataException(lost.Message));
                 break;
             case DeviceProtocol.ShardHeld held when held.Shard.Expert is not null:
-                var routes = new NodeProtocol.Routes(1, 1, ClusterState.Ready, "", [], [held.Shard]);
+                var routes = new NodeProtocol.Routes(1, 1, ClusterState.Ready, "", [], [held.Shard], []);
                 _node.Board.Routes = routes;
                 Context.System.EventStream.Publish(new RoutesChanged(routes));
                 break;
