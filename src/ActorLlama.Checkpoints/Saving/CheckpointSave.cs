@@ -27,7 +27,12 @@ public static class CheckpointSave
         {
             new SafetensorsWriter(folder)
             {
-                ShardBytes = ConversionOptions.DefaultShardBytes, Threads = threads, KeepsFinished = true, Part = part, States = states, Progress = progress,
+                ShardBytes = ConversionOptions.DefaultShardBytes,
+                Threads = threads,
+                KeepsFinished = true,
+                Part = part,
+                States = states,
+                Progress = progress,
             }.Write(tensors, cancellation);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
