@@ -49,7 +49,7 @@ public static class CheckpointConverter
             TargetFolder.RequireRoom(parent, to, plan.Bytes - folder.Files.Sum(name => LengthOf(folder, name)));
             var states = weights.Write(folder.Path, cancellation);
             WriteOthers(source, folder.Path, options);
-            // Those of an earlier run, of Meta's layout, and the small ones.
+            // Those of an earlier run, and the small ones.
             var others = folder.Files.Where(name => name != Manifest.FileName && !states.ContainsKey(name)).ToList();
             var tally = new WriteTally(others.Sum(name => LengthOf(folder, name)), options.Hashing);
             foreach (var (name, state) in FileHashes.Of(folder.Path, others, options.Threads ?? Environment.ProcessorCount, tally.Add, cancellation)) states.Add(name, state);

@@ -37,6 +37,6 @@ public sealed record ConversionOptions
     /// <summary>Called as tensors are written, by one thread at a time.</summary>
     public Action<WriteProgress>? Progress { get; init; }
 
-    /// <summary>Called afterwards as files are read again to be hashed, by one thread at a time.</summary>
+    /// <summary>Called afterwards as files that were there already are hashed, by one thread at a time.</summary>
     public Action<WriteProgress>? Hashing { get; init; }
 }

@@ -41,8 +41,7 @@ internal sealed class TargetWeights
     public ImmutableArray<ConversionPlan.WeightFile> Files { get; }
 
     /// <summary>
-    /// Writes all files into a folder that nobody takes for a checkpoint; those that are whole there already stay. Returns sizes and hashes of files
-    /// that could be hashed while they were written.
+    /// Writes all files into a folder that nobody takes for a checkpoint; those that are whole there already stay. Returns sizes and hashes of those it wrote.
     /// </summary>
     public Dictionary<string, Manifest.FileState> Write(string folder, CancellationToken cancellation)
     {
@@ -54,14 +53,17 @@ internal sealed class TargetWeights
                 .Write(_tensors, cancellation);
             return states;
         }
+        var written = new Manifest.FileState?[_parts.Length];
         var tally = new WriteTally(Files.Sum(file => file.Bytes), _options.Progress);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellation };
         FirstFault.Of(() => Parallel.For(0, _parts.Length, parallel, rank =>
         {
             var path = Path.Combine(folder, MetaShards.NameOf(rank));
             if (IsWhole(path, _parts[rank])) tally.Add(Files[rank].Bytes);
-            else PthWriter.Write(path, _parts[rank], _options.Type, tally.Add, cancellation);
+            else written[rank] = PthWriter.Write(path, _parts[rank], _options.Type, tally.Add, cancellation);
         }));
+        for (var rank = 0; rank < written.Length; rank++)
+            if (written[rank] is { } state) states.Add(MetaShards.NameOf(rank), state);
         DurableFile.SyncFolder(folder);
         return states;
     }

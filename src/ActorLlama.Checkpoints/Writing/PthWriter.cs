@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
 using System.Globalization;
+using System.IO.Hashing;
+using System.Security.Cryptography;
 using System.Text;
 using ActorLlama.Model;
 using Microsoft.Win32.SafeHandles;
@@ -7,19 +10,22 @@ namespace ActorLlama.Checkpoints;
 
 /// <summary>
 /// Writes a dictionary of tensors as PyTorch does: a zip archive of a pickle and one stored entry per tensor, each at a multiple of 64 bytes. The file
-/// is complete and on disk, or absent. One thread, a few megabytes.
+/// is complete and on disk, or absent. One thread writes, another hashes what is written, while it is still in the page cache; a few megabytes.
 /// </summary>
 internal sealed class PthWriter
 {
-    private const int ChunkBytes = 1 << 22, Alignment = 64, LocalBytes = 30, FillerHeader = 4;
+    private const int ChunkBytes = 1 << 20, Alignment = 64, LocalBytes = 30, FillerHeader = 4;
     private const ushort Version = 45, Wide = 1, Filler = 0x4246;
 
     private readonly string _root;
     private readonly SafeFileHandle _file;
     private readonly MemoryStream _directory = new();
     private readonly byte[] _buffer = new byte[ChunkBytes];
+    // Ends of what is written for good: a header lies before its data, but knows their checksum only after them.
+    private readonly BlockingCollection<long> _finished = [];
     private readonly Action<long> _written;
     private readonly CancellationToken _cancellation;
+    private volatile bool _isGivenUp;
     private long _at;
     private int _entries;
 
@@ -31,18 +37,20 @@ internal sealed class PthWriter
     /// <param name="type">The type to write them in; null for their own.</param>
     /// <param name="written">Told the bytes of each piece of a tensor.</param>
     /// <param name="cancellation">Stops the write.</param>
-    public static void Write(
+    public static Manifest.FileState Write(
         string path, IReadOnlyList<(string Key, TensorView View)> tensors, ElementType? type, Action<long> written, CancellationToken cancellation)
     {
         var temporary = path + DurableFile.TemporarySuffix;
         try
         {
-            using (var file = File.OpenHandle(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+            Manifest.FileState state;
+            using (var file = File.OpenHandle(temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.None))
             {
-                new PthWriter(Path.GetFileNameWithoutExtension(path), file, written, cancellation).Write(tensors, type);
+                state = new PthWriter(Path.GetFileNameWithoutExtension(path), file, written, cancellation).Write(tensors, type);
                 RandomAccess.FlushToDisk(file);
             }
             File.Move(temporary, path, overwrite: true);
+            return state;
         }
         catch
         {
@@ -51,23 +59,60 @@ internal sealed class PthWriter
         }
     }
 
-    private void Write(IReadOnlyList<(string Key, TensorView View)> tensors, ElementType? type)
+    private Manifest.FileState Write(IReadOnlyList<(string Key, TensorView View)> tensors, ElementType? type)
     {
-        Entry("data.pkl", StateDictPickle.Of([.. tensors.Select(tensor => (tensor.Key, type ?? tensor.View.Type, tensor.View.Shape))]));
-        Entry("byteorder", "little"u8.ToArray());
-        for (var i = 0; i < tensors.Count; i++)
+        using var finished = _finished;
+        Manifest.FileState? state = null;
+        // The first runs on this thread, so the second always comes to an end.
+        FirstFault.Of(() => Parallel.Invoke(() => WriteEntries(tensors, type), () => state = Hash()));
+        return state!;
+    }
+
+    private void WriteEntries(IReadOnlyList<(string Key, TensorView View)> tensors, ElementType? type)
+    {
+        try
         {
-            var view = tensors[i].View;
-            var reader = new ViewReader(view);
-            var own = type ?? view.Type;
-            Entry(string.Create(CultureInfo.InvariantCulture, $"data/{i}"), view.Elements * TensorView.BytesOf(own), (offset, bytes) =>
+            Entry("data.pkl", StateDictPickle.Of([.. tensors.Select(tensor => (tensor.Key, type ?? tensor.View.Type, tensor.View.Shape))]));
+            Entry("byteorder", "little"u8.ToArray());
+            for (var i = 0; i < tensors.Count; i++)
             {
-                reader.ReadAs(own, offset, bytes);
-                _written(bytes.Length);
-            });
+                var view = tensors[i].View;
+                var reader = new ViewReader(view);
+                var own = type ?? view.Type;
+                Entry(string.Create(CultureInfo.InvariantCulture, $"data/{i}"), view.Elements * TensorView.BytesOf(own), (offset, bytes) =>
+                {
+                    reader.ReadAs(own, offset, bytes);
+                    _written(bytes.Length);
+                });
+            }
+            Entry("version", "3\n"u8.ToArray());
+            Finish();
         }
-        Entry("version", "3\n"u8.ToArray());
-        Finish();
+        catch
+        {
+            _isGivenUp = true;
+            throw;
+        }
+        finally
+        {
+            _finished.CompleteAdding();
+        }
+    }
+
+    private Manifest.FileState Hash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[ChunkBytes];
+        var at = 0L;
+        foreach (var end in _finished.GetConsumingEnumerable())
+            while (at < end && !_isGivenUp)
+            {
+                var got = RandomAccess.Read(_file, buffer.AsSpan(0, (int)Math.Min(ChunkBytes, end - at)), at);
+                if (got == 0) throw new IOException($"A file ended at byte {at} while it was written.");
+                hash.AppendData(buffer.AsSpan(0, got));
+                at += got;
+            }
+        return new Manifest.FileState(at, Convert.ToHexStringLower(hash.GetHashAndReset()));
     }
 
     private void Entry(string name, byte[] content) => Entry(name, content.Length, (offset, bytes) => content.AsSpan((int)offset, bytes.Length).CopyTo(bytes));
@@ -80,19 +125,21 @@ internal sealed class PthWriter
         var start = header + LocalBytes + path.Length + 20 + FillerHeader;
         var filler = (int)((Alignment - start % Alignment) % Alignment);
         var data = start + filler;
-        var crc = 0u;
+        var sum = new Crc32();
         for (var offset = 0L; offset < bytes; offset += ChunkBytes)
         {
             _cancellation.ThrowIfCancellationRequested();
             var chunk = _buffer.AsSpan(0, (int)Math.Min(ChunkBytes, bytes - offset));
             fill(offset, chunk);
-            crc = Crc32.Append(crc, chunk);
+            sum.Append(chunk);
             RandomAccess.Write(_file, chunk, data + offset);
             DurableFile.BeginToSync(_file, data + offset, chunk.Length);
         }
+        var crc = sum.GetCurrentHashAsUInt32();
         RandomAccess.Write(_file, LocalHeader(path, crc, bytes, filler), header);
         AddToDirectory(path, crc, bytes, header);
         _at = data + bytes;
+        _finished.Add(_at, CancellationToken.None);
         _entries++;
     }
 
@@ -172,5 +219,6 @@ internal sealed class PthWriter
         end.Write((ushort)0);
         end.Flush();
         RandomAccess.Write(_file, _directory.GetBuffer().AsSpan(0, (int)_directory.Length), begin);
+        _finished.Add(begin + _directory.Length, CancellationToken.None);
     }
 }
