@@ -16,6 +16,7 @@ public sealed class CommandLineTests
     [InlineData("verify --golden g --model m --dtype float64", "\"float64\"", "bfloat16")]
     [InlineData("decode --model m --cluster c --prompt x", "exclude")]
     [InlineData("decode --model m", "--prompt, --prompt-tokens and --prompts")]
+    [InlineData("verify --golden g --cluster c actorllama.plan.stages=2", "actorllama.plan.stages=2", "--model")]
     [InlineData("decode --model m --prompt x --temperature -1", "-1")]
     [InlineData("decode --model m --prompt x --top-p 1.5", "1.5", "at most 1")]
     [InlineData("decode --model m --prompt x --max-tokens 0", "--max-tokens is 0")]
@@ -29,6 +30,9 @@ public sealed class CommandLineTests
     [InlineData("verify --model m --golden /nowhere/g", "/nowhere/g")]
     [InlineData("tokenize --tokenizer /nowhere/t", "\"/nowhere/t\"", "does not exist")]
     [InlineData("cluster status --cluster here", "\"here\"", "HOST:PORT")]
+    [InlineData("cluster status --cluster 127.0.0.1:1", "nobody listens at \"127.0.0.1:1\"", "Start a node")]
+    [InlineData("chat --cluster 127.0.0.1:1", "nobody listens at \"127.0.0.1:1\"", "--cluster")]
+    [InlineData("decode --prompt x --cluster nowhere.invalid:4053", "\"nowhere.invalid:4053\"")]
     [InlineData("init --shape nothing --out /nowhere/o", "\"nothing\"", "\"tiny-scout\"")]
     public async Task Files_and_values_that_are_not_there_are_named(string line, params string[] parts) =>
         (await InProcess.RunAsync(line.Split(' '))).AssertFailed(CommandLine.Failed, parts);

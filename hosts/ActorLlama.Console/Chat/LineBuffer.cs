@@ -3,12 +3,25 @@ using System.Collections.Immutable;
 namespace ActorLlama.Cli;
 
 /// <summary>
-/// A line that is being typed, and the lines before it. The cursor is an index into <see cref="Text"/>, never inside a surrogate pair.
-/// Keys become calls; drawing is the editor's.
+/// A message that is being typed, of one line or several, and those before it. The cursor is an index into <see cref="Text"/>, never inside a
+/// surrogate pair. Keys become calls; drawing is the editor's.
 /// </summary>
 internal sealed record LineBuffer(string Text, int Cursor, ImmutableList<string> History, int At, string Draft)
 {
+    /// <summary>Messages that are remembered.</summary>
+    public const int MaxHistory = 1000;
+
     public static LineBuffer Empty { get; } = new("", 0, [], 0, "");
+
+    private int LineStart => Cursor == 0 ? 0 : Text.LastIndexOf('\n', Cursor - 1) + 1;
+
+    private int LineEnd => Text.IndexOf('\n', Cursor) is var end and >= 0 ? end : Text.Length;
+
+    public static LineBuffer WithHistory(IEnumerable<string> history)
+    {
+        ImmutableList<string> kept = [.. history.TakeLast(MaxHistory)];
+        return new LineBuffer("", 0, kept, kept.Count, "");
+    }
 
     public LineBuffer Insert(string typed) => this with { Text = Text.Insert(Cursor, typed), Cursor = Cursor + typed.Length };
 
@@ -20,9 +33,14 @@ internal sealed record LineBuffer(string Text, int Cursor, ImmutableList<string>
 
     public LineBuffer Right() => this with { Cursor = After(Cursor) };
 
-    public LineBuffer Home() => this with { Cursor = 0 };
+    /// <summary>To the start of its line.</summary>
+    public LineBuffer Home() => this with { Cursor = LineStart };
 
-    public LineBuffer End() => this with { Cursor = Text.Length };
+    /// <summary>To the end of its line.</summary>
+    public LineBuffer End() => this with { Cursor = LineEnd };
+
+    /// <summary>To the end of all lines.</summary>
+    public LineBuffer ToLast() => this with { Cursor = Text.Length };
 
     public LineBuffer WordLeft() => this with { Cursor = WordStart() };
 
@@ -36,28 +54,39 @@ internal sealed record LineBuffer(string Text, int Cursor, ImmutableList<string>
 
     public LineBuffer CutWord() => Cut(WordStart(), Cursor);
 
-    public LineBuffer CutToStart() => Cut(0, Cursor);
+    public LineBuffer CutToStart() => Cut(LineStart, Cursor);
 
-    public LineBuffer CutToEnd() => Cut(Cursor, Text.Length);
+    public LineBuffer CutToEnd() => Cut(Cursor, LineEnd);
 
     public LineBuffer Clear() => this with { Text = "", Cursor = 0, At = History.Count, Draft = "" };
 
-    /// <summary>The line before in history; what was being typed is kept for the way back.</summary>
-    public LineBuffer Up() => At == 0 ? this : Show(At - 1, At == History.Count ? Text : Draft);
+    /// <summary>A line up; from the first, the message before in history. What was being typed is kept for the way back.</summary>
+    public LineBuffer Up() =>
+        LineStart > 0 ? OnLine(LineStart - 1)
+        : At == 0 ? this
+        : Show(At - 1, At == History.Count ? Text : Draft);
 
-    public LineBuffer Down() => At == History.Count ? this : Show(At + 1, Draft);
+    /// <summary>A line down; from the last, the next message in history.</summary>
+    public LineBuffer Down() =>
+        LineEnd < Text.Length ? OnLine(LineEnd + 1)
+        : At == History.Count ? this
+        : Show(At + 1, Draft);
 
-    /// <summary>The line is done: an empty buffer whose history ends with it, unless it is blank or equals the last.</summary>
-    public LineBuffer Accept()
-    {
-        var history = string.IsNullOrWhiteSpace(Text) || (History.Count > 0 && History[^1] == Text) ? History : History.Add(Text);
-        return new LineBuffer("", 0, history, history.Count, "");
-    }
+    /// <summary>The message is done: an empty buffer whose history ends with it, unless it is blank or equals the last.</summary>
+    public LineBuffer Accept() => string.IsNullOrWhiteSpace(Text) || (History.Count > 0 && History[^1] == Text) ? WithHistory(History) : WithHistory(History.Add(Text));
 
     private LineBuffer Show(int at, string draft)
     {
         var text = at == History.Count ? draft : History[at];
         return this with { Text = text, Cursor = text.Length, At = at, Draft = draft };
+    }
+
+    /// <summary>To the line that <paramref name="at"/> is in, as far from its start as the cursor is now.</summary>
+    private LineBuffer OnLine(int at)
+    {
+        var there = this with { Cursor = at };
+        var cursor = Math.Min(there.LineStart + (Cursor - LineStart), there.LineEnd);
+        return there with { Cursor = cursor > 0 && cursor < Text.Length && char.IsLowSurrogate(Text[cursor]) ? cursor - 1 : cursor };
     }
 
     private LineBuffer Cut(int from, int to) => this with { Text = Text.Remove(from, to - from), Cursor = from };

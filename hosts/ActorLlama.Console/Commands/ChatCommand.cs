@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ActorLlama.Protocol;
 using Spectre.Console;
 using Spectre.Console.Cli;
 
@@ -7,6 +8,8 @@ namespace ActorLlama.Cli;
 /// <summary><c>actorllama chat</c>: the interactive console; with piped input it answers each line and ends.</summary>
 internal sealed class ChatCommand : AsyncCommand<ChatCommand.Settings>
 {
+    private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(200);
+
     internal sealed class Settings : SamplingSettings
     {
         [CommandOption("--mode <MODE>")]
@@ -28,12 +31,37 @@ internal sealed class ChatCommand : AsyncCommand<ChatCommand.Settings>
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         using var ended = new EndSignals();
-        await using var attachment = await settings.AttachAsync(model => new LocalClusterOptions(settings.Nodes ?? 1, model), ended.Token);
-        ended.LeaveInterrupts();
+        await using var attachment = await LoadingView.WhileAsync(async onStatus =>
+        {
+            var attached = await settings.AttachAsync(model => new LocalClusterOptions(settings.Nodes ?? 1, model), ended.Token, onStatus);
+            if (onStatus is not null) await WaitUntilServingAsync(attached, onStatus, ended.Token);
+            return attached;
+        });
+        if (Screen.IsInteractive) ended.LeaveInterrupts();
         var state = new ChatState(
             settings.Mode is { } mode ? mode == "chat" : attachment.Model.IsInstruct,
             settings.Over(attachment.Model.DefaultSampling), settings.Seed, settings.MaxTokens, ShowStats: true, []);
         await new ChatLoop(attachment, state, ended.Token).RunAsync();
-        return 0;
+        return ended.Token.IsCancellationRequested ? CommandLine.Interrupted : 0;
+    }
+
+    /// <summary>A cluster that still forms or loads is waited for; Ctrl-C ends that. One that cannot serve is left to say so itself.</summary>
+    private static async Task WaitUntilServingAsync(Attachment attachment, Action<ClusterProtocol.Status> onStatus, CancellationToken cancellation)
+    {
+        try
+        {
+            while (true)
+            {
+                var status = await LocalCluster.TryGetStatusAsync(attachment.Connection, cancellation);
+                if (status is { State: not (ClusterState.Forming or ClusterState.Loading) }) return;
+                if (status is not null) onStatus(status);
+                await Task.Delay(s_poll, cancellation);
+            }
+        }
+        catch
+        {
+            await attachment.DisposeAsync();
+            throw;
+        }
     }
 }

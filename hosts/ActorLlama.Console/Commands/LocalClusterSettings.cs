@@ -27,6 +27,10 @@ internal abstract class LocalClusterSettings : CommandSettings
     [Description("Compute with cpu (own kernels) or torch (libtorch). Default: cpu.")]
     public string? Backend { get; init; }
 
+    [CommandArgument(0, "[SETTING]")]
+    [Description("key=value settings for every node, as in actorllama.node.devices=[cpu:0,cpu:1].")]
+    public string[] Overrides { get; init; } = [];
+
     public override ValidationResult Validate()
     {
         if (Nodes < 1) return ValidationResult.Error($"--nodes is {Nodes}; it is at least 1.");
@@ -44,5 +48,6 @@ internal abstract class LocalClusterSettings : CommandSettings
         Dtype = Dtype,
         Backend = Backend,
         LogFolder = logs,
+        Settings = [.. Overrides],
     };
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using ActorLlama.Client;
+using ActorLlama.Protocol;
 using Spectre.Console;
 using Spectre.Console.Cli;
 
@@ -20,7 +21,11 @@ internal abstract class SourceSettings : CommandSettings
         ? ValidationResult.Error("--cluster and --model exclude each other. Give one of them.")
         : ValidationResult.Success();
 
-    public Task<Attachment> AttachAsync(Func<string, LocalClusterOptions> own, CancellationToken cancellation) => Model is { } folder
-        ? Attachment.ToOwnAsync(own(folder), cancellation)
+    /// <param name="own">The processes that serve a checkpoint folder.</param>
+    /// <param name="onStatus">Told how far they are, or null.</param>
+    /// <param name="cancellation">Ends what was started.</param>
+    public Task<Attachment> AttachAsync(
+        Func<string, LocalClusterOptions> own, CancellationToken cancellation, Action<ClusterProtocol.Status>? onStatus = null) => Model is { } folder
+        ? Attachment.ToOwnAsync(own(folder), cancellation, onStatus)
         : Attachment.ToAsync(Cluster ?? ClusterAddress.Default, cancellation);
 }

@@ -27,6 +27,7 @@ internal sealed class VerifyCommand : AsyncCommand<VerifyCommand.Settings>
 
         public override ValidationResult Validate() => base.Validate() is { Successful: false } wrong ? wrong
             : (Model is null) == (Cluster is null) ? ValidationResult.Error("Give one of --model and --cluster.")
+            : Cluster is not null && Overrides.Length > 0 ? ValidationResult.Error($"\"{Overrides[0]}\" is a setting of own nodes: it goes with --model.")
             : ValidationResult.Success();
     }
 

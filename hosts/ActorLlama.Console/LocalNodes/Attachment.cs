@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using ActorLlama.Client;
 using ActorLlama.Protocol;
 
@@ -16,15 +17,20 @@ internal sealed class Attachment : IAsyncDisposable
 
     public ClusterProtocol.Model Model { get; }
 
-    /// <summary>Attaches to the cluster at <paramref name="address"/>.</summary>
+    /// <summary>Attaches to the cluster at <paramref name="address"/>. A machine that says that nobody listens there is believed at once.</summary>
     public static async Task<Attachment> ToAsync(string address, CancellationToken cancellation)
     {
+        await ThrowIfNobodyListensAsync(address, cancellation);
         var connection = await ClusterConnection.ConnectAsync(address, s_connect, cancellation);
         return await FinishAsync(connection, own: null, cancellation);
     }
 
-    /// <summary>Starts node processes here and attaches when they are ready.</summary>
-    public static async Task<Attachment> ToOwnAsync(LocalClusterOptions options, CancellationToken cancellation)
+    /// <summary>
+    /// Starts node processes here and attaches when they are ready. <paramref name="onStatus"/> is told how they are meanwhile; without it progress is
+    /// shown on standard error.
+    /// </summary>
+    public static async Task<Attachment> ToOwnAsync(
+        LocalClusterOptions options, CancellationToken cancellation, Action<ClusterProtocol.Status>? onStatus = null)
     {
         var own = await LocalCluster.StartAsync(options, cancellation);
         ClusterConnection? connection = null;
@@ -32,7 +38,9 @@ internal sealed class Attachment : IAsyncDisposable
         {
             connection = await own.ConnectAsync(cancellation);
             var entered = connection;
-            await ByteProgress.ShowAsync(report => own.WaitUntilReadyAsync(entered, new LoadingReport(report, TimeProvider.System).Note, cancellation));
+            await (onStatus is not null
+                ? own.WaitUntilReadyAsync(entered, onStatus, cancellation)
+                : ByteProgress.ShowAsync(report => own.WaitUntilReadyAsync(entered, new LoadingReport(report, TimeProvider.System).Note, cancellation)));
         }
         catch
         {
@@ -48,6 +56,28 @@ internal sealed class Attachment : IAsyncDisposable
     {
         await Connection.DisposeAsync();
         if (_own is not null) await _own.DisposeAsync();
+    }
+
+    /// <summary>Throws <see cref="ClusterUnreachableException"/> when the machine at the address says so; nothing follows from its silence.</summary>
+    public static async Task ThrowIfNobodyListensAsync(string address, CancellationToken cancellation)
+    {
+        var node = ClusterAddress.Parse(address);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(s_connect);
+        try
+        {
+            await socket.ConnectAsync(node.Host, node.Port!.Value, patience.Token);
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.HostNotFound)
+        {
+            throw new ClusterUnreachableException(
+                $"Cluster: nobody listens at \"{node.Host}:{node.Port}\" ({e.Message}). Start a node there, or name another with --cluster.", e);
+        }
+        catch (Exception e) when (e is SocketException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
+        {
+            // Unclear: the connection itself has its own patience and its own words.
+        }
     }
 
     private static async Task<Attachment> FinishAsync(ClusterConnection connection, LocalCluster? own, CancellationToken cancellation)

@@ -68,10 +68,47 @@ public sealed class LineBufferTests
     public void A_line_longer_than_the_terminal_shows_the_part_around_the_cursor()
     {
         var line = LineBuffer.Empty.Insert("0123456789");
-        Assert.Equal(("6789", 4), LineEditor.Window(line, room: 5));
-        Assert.Equal(("01234", 0), LineEditor.Window(line.Home(), room: 5));
-        Assert.Equal(("0123456789", 10), LineEditor.Window(line, room: 80));
+        Assert.Equal(("6789", 4), EditorView.Window(line.Text, line.Cursor, room: 5));
+        Assert.Equal(("01234", 0), EditorView.Window(line.Text, 0, room: 5));
+        Assert.Equal(("0123456789", 10), EditorView.Window(line.Text, line.Cursor, room: 80));
         // Two cells each.
-        Assert.Equal(("漢字", 4), LineEditor.Window(LineBuffer.Empty.Insert("漢字漢字"), room: 5));
+        Assert.Equal(("漢字", 4), EditorView.Window("漢字漢字", 4, room: 5));
+    }
+
+    [Fact]
+    public void In_several_lines_the_cursor_moves_by_lines_and_history_begins_at_their_ends()
+    {
+        var line = LineBuffer.Empty.Insert("old").Accept().Insert("first line\n2nd\nthe third");
+        Assert.Equal("first line\n2nd".Length, line.Up().Cursor);
+        Assert.Equal(3, line.Up().Up().Cursor);
+        Assert.Equal("old", line.Up().Up().Up().Text);
+        Assert.Equal(line.Text, line.Up().Up().Up().Down().Text);
+        Assert.Equal("first line\n2nd".Length, line.Up().Up().Down().Cursor);
+        Assert.Equal("first line\n".Length, line.Up().Home().Cursor);
+        Assert.Equal("first line\n\nthe third", line.Up().CutToStart().Text);
+        Assert.Equal("first line\n2nd\n", line.Home().CutToEnd().Text);
+    }
+
+    [Theory]
+    [InlineData("abc", ConsoleModifiers.None, true)]
+    [InlineData("abc\\", ConsoleModifiers.None, false)]
+    [InlineData("abc", ConsoleModifiers.Alt, false)]
+    [InlineData("abc", ConsoleModifiers.Control, false)]
+    public void Enter_ends_a_message_unless_another_line_is_asked_for(string text, ConsoleModifiers modifiers, bool ends)
+    {
+        var line = LineBuffer.Empty.Insert(text);
+        var key = new ConsoleKeyInfo('\r', ConsoleKey.Enter, false, modifiers == ConsoleModifiers.Alt, modifiers == ConsoleModifiers.Control);
+        Assert.Equal(ends, LineEditor.EndsMessage(line, key));
+        if (!ends) Assert.Equal("abc\n", LineEditor.Apply(line, key).Text);
+    }
+
+    [Fact]
+    public void History_is_bounded_and_taken_over_from_earlier_runs()
+    {
+        var line = LineBuffer.WithHistory(Enumerable.Range(0, 1500).Select(i => $"{i}"));
+        Assert.Equal(LineBuffer.MaxHistory, line.History.Count);
+        Assert.Equal("1499", line.Up().Text);
+        line = line.Insert("new").Accept();
+        Assert.Equal((LineBuffer.MaxHistory, "501", "new"), (line.History.Count, line.History[0], line.History[^1]));
     }
 }

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Runs the commands of docs/two-machines.md for real and prints what they print. The two hosts are network namespaces with the addresses of
+# config/lan.conf, joined by a cable (needs root); nothing of them is left afterwards.
+set -euo pipefail
+
+root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
+cd "$root"
+program=${ACTORLLAMA:-scripts/actorllama}
+work=$(mktemp -d)
+suffix=$$
+nodes=()
+
+cleanup() {
+  for pid in "${nodes[@]}"; do kill "$pid" 2>/dev/null || true; done
+  for pid in "${nodes[@]}"; do wait "$pid" 2>/dev/null || true; done
+  for host in left right; do ip netns delete "$host-$suffix" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+[ "$(id -u)" -eq 0 ] || { echo "two-machines.sh: network namespaces need root." >&2; exit 2; }
+command -v ip >/dev/null || { echo "two-machines.sh: the command ip (package iproute2) is missing." >&2; exit 2; }
+
+# Built before, so that no build is in the transcript.
+$program --help >/dev/null
+
+ip netns add "left-$suffix"
+ip netns add "right-$suffix"
+ip link add "cable" netns "left-$suffix" type veth peer name "cable" netns "right-$suffix"
+for host in left right; do
+  [ "$host" = left ] && address=192.168.77.1 || address=192.168.77.2
+  ip -n "$host-$suffix" address add "$address/24" dev cable
+  ip -n "$host-$suffix" link set cable up
+  ip -n "$host-$suffix" link set lo up
+done
+
+show() { printf '\n%s$ actorllama' "$1"; shift; for word in "$@"; do case $word in *[\ \*]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac; done; printf '\n'; }
+
+# run HOST ARGUMENTS: shows and runs a command on a host; its exit code is shown where it is not 0.
+run() {
+  local host=$1 code=0; shift
+  show "$host" "$@"
+  timeout 60 ip netns exec "$host-$suffix" $program "$@" >"$work/out" 2>&1 </dev/null || code=$?
+  # Without the node's log.
+  grep -Ev '^([0-9:.]{12} (info|warn|error) |\[)' "$work/out" || true
+  [ "$code" -eq 0 ] || echo "(exit code $code)"
+}
+
+# start HOST ARGUMENTS: shows a command and leaves it running; what it says first is shown.
+start() {
+  local host=$1; shift
+  show "$host" "$@"
+  ip netns exec "$host-$suffix" $program "$@" >"$work/$host" 2>&1 </dev/null &
+  nodes+=($!)
+  for _ in $(seq 300); do
+    grep -m1 'listens at' "$work/$host" && return
+    kill -0 "${nodes[-1]}" 2>/dev/null || break
+    sleep 0.1
+  done
+  cat "$work/$host"; exit 1
+}
+
+# until WHAT HOST ARGUMENTS: waits, bounded, until a command's output has it.
+await() {
+  local what=$1 host=$2; shift 2
+  for _ in $(seq 60); do
+    ip netns exec "$host-$suffix" $program "$@" 2>&1 </dev/null | grep -q "$what" && return
+    sleep 0.5
+  done
+  echo "two-machines.sh: \"$what\" was not seen within its time." >&2; exit 1
+}
+
+status=(cluster status --cluster 192.168.77.1:4053)
+echo "# two hosts, one cable"
+start left node --config config/lan.conf actorllama.node.name=left
+run right cluster status --cluster 192.168.77.1:4053
+start right node --config config/lan.conf actorllama.node.name=right actorllama.cluster.host=192.168.77.2
+await Ready left "${status[@]}"
+run right cluster status --cluster 192.168.77.1:4053
+printf '\nright$ echo "ROMEO:" | actorllama chat --cluster 192.168.77.2:4053 --temperature 0 --max-tokens 24\n'
+echo "ROMEO:" | ip netns exec "right-$suffix" $program chat --cluster 192.168.77.2:4053 --temperature 0 --max-tokens 24
+
+echo; echo "# what does not form"
+run right cluster status --cluster 192.168.77.9:4053
+run right node --config config/lan.conf actorllama.cluster.host=192.168.77.3
+run right node --config config/lan.conf actorllama.cluster.host=192.168.77.2 actorllama.cluster.port=4055 actorllama.lane.port=0 actorllama.cluster.allow-plaintext=off
+run right node --config config/lan.conf actorllama.cluster.host=192.168.77.2 actorllama.cluster.port=4055 actorllama.lane.port=0 'actorllama.cluster.seeds=[akka.tcp://actorllama@192.168.77.1:4999]' actorllama.cluster.join-timeout=5s
+run right init --shape tiny-scout --seed 1 --out "$work/other"
+run right node --config config/lan.conf actorllama.cluster.host=192.168.77.2 actorllama.cluster.port=4055 actorllama.lane.port=0 "actorllama.model.path=$work/other"
+
+echo; echo "# the second host is lost"
+kill -9 "${nodes[1]}"
+{ wait "${nodes[1]}" || true; } 2>/dev/null
+unset 'nodes[1]'
+# Both are counted until the loss is noticed.
+for _ in $(seq 60); do
+  ip netns exec "left-$suffix" $program "${status[@]}" --json 2>/dev/null | grep -q '"state":"Ready".*"name":"left"' &&
+    ! ip netns exec "left-$suffix" $program "${status[@]}" --json 2>/dev/null | grep -q '"name":"right"' && break
+  sleep 0.5
+done
+run left cluster status --cluster 192.168.77.1:4053
