@@ -94,7 +94,7 @@ internal sealed record ChatState(
         return this with { Dialog = before.Add(new ChatTurn("user", message)).Add(new ChatTurn("assistant", answer)) };
     }
 
-    private IEnumerable<ChatTurn> TurnsWith(string message)
+    private ImmutableArray<ChatTurn> TurnsWith(string message)
     {
         var turns = Dialog.Add(new ChatTurn("user", message));
         return System is { } system ? turns.Insert(0, new ChatTurn("system", system)) : turns;

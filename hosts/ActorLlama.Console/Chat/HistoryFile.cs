@@ -65,13 +65,13 @@ internal sealed class HistoryFile(string path)
         File.Move(next, path, overwrite: true);
     }
 
-    private static FileStream Open(string file, FileMode mode) => new(file, new FileStreamOptions
+    /// <summary>For its owner alone, where files have modes.</summary>
+    private static FileStream Open(string file, FileMode mode)
     {
-        Mode = mode,
-        Access = FileAccess.Write,
-        Share = FileShare.ReadWrite,
-        UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-    });
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.Write, Share = FileShare.ReadWrite };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new(file, options);
+    }
 
     private string Broken(string what, Exception e)
     {

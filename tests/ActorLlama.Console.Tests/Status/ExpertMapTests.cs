@@ -16,7 +16,7 @@ public sealed class ExpertMapTests
         var offer = new NodeProtocol.Offer(
             s_node, "node-1", [], [], default, new NodeProtocol.ModelIdentity(1, "", ""), shape, 1, [],
             [.. shards.Select(s => new NodeProtocol.HeldShard(1, s.Placement, null, 0, 0, null))], null!,
-            [.. shards.Select(s => new NodeProtocol.ExpertRows(s.Placement.Shard, s.Placement.Replica, [.. s.Rows]))]);
+            [.. shards.Select(s => new NodeProtocol.ExpertRows(s.Placement.Shard, s.Placement.Replica, [.. s.Rows]))], []);
         return new ClusterProtocol.Status(ClusterState.Ready, "", PlacementPlan.Empty, [offer], s_node);
     }
 
