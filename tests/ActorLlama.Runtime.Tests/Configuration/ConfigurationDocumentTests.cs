@@ -34,7 +34,7 @@ public sealed partial class ConfigurationDocumentTests
     private static IEnumerable<(string Key, string Value)> Leaves(HoconValue value, string path) =>
         value.IsObject()
             ? value.GetObject().Items.SelectMany(item => Leaves(item.Value, path.Length == 0 ? item.Key : $"{path}.{item.Key}"))
-            : [(path, value.IsArray() ? $"[{string.Join(", ", value.GetArray().Select(v => v.GetString()))}]" : value.GetString())];
+            : [(path, value.Values.Any(v => v.IsArray()) ? $"[{string.Join(", ", value.GetArray().Select(v => v.GetString()))}]" : value.GetString())];
 
     [GeneratedRegex(@"^\| `(?<key>[a-z0-9.-]+)` \| `(?<value>[^`]*)` \|", RegexOptions.Multiline)]
     private static partial Regex Row();
