@@ -7,7 +7,7 @@ namespace ActorLlama.Cluster.Tests;
 /// <summary>What sessions used is given back: nothing grows with their number or their length.</summary>
 public sealed class ResourceTests
 {
-    /// <summary>Threads of pools come and go.</summary>
+    /// <summary>Connections come and go; one handle kept for each session would be thirty.</summary>
     private const int HandleNoise = 6;
 
     [Fact]

@@ -11,7 +11,9 @@ internal static class ProcessFigures
     /// <summary>Resident bytes that belong to no file: mapped weights are not among them.</summary>
     public static long PrivateBytes() => File.Exists(StatusFile) ? ReadKiB("RssAnon:") << 10 : 0;
 
-    public static int Handles() => Directory.Exists(HandleFolder) ? Directory.EnumerateFileSystemEntries(HandleFolder).Count() : 0;
+    /// <summary>Sockets, pipes and files; not those of code, which the runtime opens late and keeps.</summary>
+    public static int Handles() =>
+        Directory.Exists(HandleFolder) ? new DirectoryInfo(HandleFolder).EnumerateFileSystemInfos().Count(h => h.LinkTarget?.EndsWith(".dll", StringComparison.Ordinal) is not true) : 0;
 
     private static long ReadKiB(string name)
     {
