@@ -10,10 +10,9 @@ public static class PulseProtocol
 {
     /// <summary>Answered by <see cref="Pulse"/>, to <paramref name="ReplyTo"/>.</summary>
     [MessagePackObject]
-    public sealed record Ask([property: Key(0)] long Question, [property: Key(1)] LaneTarget ReplyTo) : ILaneMessage;
+    public sealed record Ask([property: Key(0)] LaneTarget ReplyTo) : ILaneMessage;
 
     /// <summary><paramref name="IsBusy"/>: it computes now or did just now, and is not stuck; what waits for it will be done.</summary>
     [MessagePackObject]
-    public sealed record Pulse(
-        [property: Key(0)] long Question, [property: Key(1)] LaneTarget Device, [property: Key(2)] bool IsBusy) : ILaneMessage;
+    public sealed record Pulse([property: Key(0)] LaneTarget Device, [property: Key(1)] bool IsBusy) : ILaneMessage;
 }

@@ -48,7 +48,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     }
 
     private void Answer(PulseProtocol.Ask ask) => node.Lane.Send(
-        ask.ReplyTo, LaneClass.Control, new PulseProtocol.Pulse(ask.Question, _self, device.Pulse.IsBusy(Stopwatch.GetTimestamp())), null, null, Self);
+        ask.ReplyTo, LaneClass.Control, new PulseProtocol.Pulse(_self, device.Pulse.IsBusy(Stopwatch.GetTimestamp())), null, null, Self);
 
     private void HoldStages(DeviceProtocol.HoldStages hold)
     {

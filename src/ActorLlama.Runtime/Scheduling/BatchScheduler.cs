@@ -24,7 +24,6 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     private readonly SchedulerState _state;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private LaneTarget _self;
-    private long _questions;
 
     public BatchScheduler(NodeContext node, int pipeline, long epoch)
     {
@@ -112,7 +111,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     private void AskDevices()
     {
         foreach (var device in Stages.Select(s => s.Device).OfType<LaneTarget>().Distinct())
-            _node.Lane.Send(device, LaneClass.Control, new PulseProtocol.Ask(++_questions, _self), null, null, Self);
+            _node.Lane.Send(device, LaneClass.Control, new PulseProtocol.Ask(_self), null, null, Self);
     }
 
     private void RouteLogits(ImmutableArray<LogitsRow> rows, BytesPayload logits)

@@ -21,7 +21,6 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     private readonly Dictionary<(BatchId Batch, int Layer), ExpertLayer> _layers = [];
     private RouteTable _routes;
     private LaneTarget _self;
-    private long _questions;
     private long _tickedMs;
 
     public ExpertRouter(NodeContext node, NodeDevice device)
@@ -128,7 +127,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
                 case ExpertCallEffect.Place place: Place(_layers[key], place, payload!); break;
                 case ExpertCallEffect.MarkFailed failed: _routes = _routes.Fail(failed.Target, _node.NowMs); break;
                 case ExpertCallEffect.Complete: Complete(key); break;
-                case ExpertCallEffect.Ask ask: _node.Lane.Send(ask.Device, LaneClass.Control, new PulseProtocol.Ask(++_questions, _self), null, null, Self); break;
+                case ExpertCallEffect.Ask ask: _node.Lane.Send(ask.Device, LaneClass.Control, new PulseProtocol.Ask(_self), null, null, Self); break;
                 case ExpertCallEffect.Alive: Context.Parent.Tell(new RouterProtocol.Alive(key.Batch)); break;
                 case ExpertCallEffect.Fail fail:
                     Remove(key)?.Dispose();
