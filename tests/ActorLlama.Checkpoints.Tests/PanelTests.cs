@@ -18,11 +18,11 @@ public sealed class PanelTests : IDisposable
         using var folder = new TemporaryFolder();
         model.Write(folder.PathOf("hf"));
         Pack(folder.PathOf("hf"), folder.PathOf("packed"));
-        AssertSame(folder.PathOf("hf"), folder.PathOf("packed"));
+        SameCheckpoint.Assert(folder.PathOf("hf"), folder.PathOf("packed"));
         Convert(folder.PathOf("packed"), folder.PathOf("scanned"), LayoutNames.Scanned);
         Pack(folder.PathOf("scanned"), folder.PathOf("again"));
         Convert(folder.PathOf("again"), folder.PathOf("hf2"), LayoutNames.HuggingFace);
-        AssertSame(folder.PathOf("hf"), folder.PathOf("hf2"));
+        SameCheckpoint.Assert(folder.PathOf("hf"), folder.PathOf("hf2"));
         foreach (var file in Directory.GetFiles(folder.PathOf("packed"), "*.safetensors"))
             Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(folder.PathOf("again", Path.GetFileName(file))));
     });
@@ -38,7 +38,7 @@ public sealed class PanelTests : IDisposable
             Assert.Equal(ElementType.Float32, wide.Get(ParameterNames.LmHead).Type);
         }
         Pack(_folder.PathOf("wide"), _folder.PathOf("narrow"), ElementType.BFloat16);
-        AssertSame(source, _folder.PathOf("narrow"));
+        SameCheckpoint.Assert(source, _folder.PathOf("narrow"));
     }
 
     /// <summary>Widths that fill whole panels: then experts, too, are read where they lie, and of all weights only the norms' gains are copies.</summary>
@@ -162,7 +162,4 @@ public sealed class PanelTests : IDisposable
         from, to, new ConversionOptions { Layout = LayoutNames.Unscanned, Panels = true, Type = type, ShardBytes = 1_000_000, Threads = 2 });
 
     private static void Convert(string from, string to, string layout) => CheckpointConverter.Run(from, to, new ConversionOptions { Layout = layout, Threads = 2 });
-
-    private static void AssertSame(string expected, string actual) =>
-        Assert.All(CheckpointComparison.Of(expected, actual), tensor => Assert.True(tensor.IsEqual, $"{tensor.Name} {tensor.Fault} {tensor.Different}"));
 }

@@ -1,17 +1,14 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using ActorLlama.Cli;
+using ActorLlama.TestKit;
 
 namespace ActorLlama.Cluster.Tests;
 
 /// <summary><c>actorllama decode</c> as a process of its own, attached to a cluster: a client that can be killed and stopped.</summary>
-internal sealed partial class ClientProcess : IDisposable
+internal sealed class ClientProcess : IDisposable
 {
-    public const int SigKill = 9;
-    public const int SigContinue = 18;
-    public const int SigStop = 19;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private readonly Process _process;
 
@@ -40,7 +37,7 @@ internal sealed partial class ClientProcess : IDisposable
 
     public List<int> Ids { get; } = [];
 
-    public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
+    public void Signal(int signal) => Assert.True(ProcessSignal.TrySend(_process.Id, signal));
 
     public async Task ReadToEndAsync()
     {
@@ -61,7 +58,4 @@ internal sealed partial class ClientProcess : IDisposable
         using var json = JsonDocument.Parse(line);
         return json.RootElement.TryGetProperty("id", out var id) ? id.GetInt32() : null;
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int pid, int signal);
 }

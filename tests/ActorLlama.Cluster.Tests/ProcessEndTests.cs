@@ -1,16 +1,14 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using ActorLlama.Cli;
+using ActorLlama.TestKit;
 
 namespace ActorLlama.Cluster.Tests;
 
 /// <summary><c>actorllama up</c> as a process of its own: no node outlives it, however it ends.</summary>
-public sealed partial class ProcessEndTests
+public sealed class ProcessEndTests
 {
-    private const int SigTerm = 15;
-    private const int SigStop = 19;
     private static readonly TimeSpan s_start = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan s_end = TimeSpan.FromSeconds(20);
 
@@ -18,7 +16,7 @@ public sealed partial class ProcessEndTests
     public async Task No_node_outlives_a_killed_parent_not_even_a_stopped_one_that_is_still_loading()
     {
         using var up = await UpProcess.StartAsync();
-        Assert.Equal(0, Signal(up.Nodes[1], SigStop));
+        Assert.True(ProcessSignal.TrySend(up.Nodes[1], ProcessSignal.Stop));
         up.Process.Kill();
         await EndedAsync(up);
     }
@@ -28,8 +26,8 @@ public sealed partial class ProcessEndTests
     {
         using var up = await UpProcess.StartAsync();
         await up.WaitUntilReadyAsync();
-        Assert.Equal(0, Signal(up.Nodes[2], SigStop));
-        Assert.Equal(0, Signal(up.Process.Id, SigTerm));
+        Assert.True(ProcessSignal.TrySend(up.Nodes[2], ProcessSignal.Stop));
+        Assert.True(ProcessSignal.TrySend(up.Process.Id, ProcessSignal.Terminate));
         await EndedAsync(up);
         Assert.Equal(0, up.Process.ExitCode);
     }
@@ -38,28 +36,12 @@ public sealed partial class ProcessEndTests
     {
         using var timeout = new CancellationTokenSource(s_end);
         await up.Process.WaitForExitAsync(timeout.Token);
-        while (up.Nodes.Any(IsAlive))
+        while (up.Nodes.Any(ProcessSignal.IsRunning))
         {
-            Assert.False(timeout.IsCancellationRequested, $"still alive: {string.Join(", ", up.Nodes.Where(IsAlive))}");
+            Assert.False(timeout.IsCancellationRequested, $"still alive: {string.Join(", ", up.Nodes.Where(ProcessSignal.IsRunning))}");
             await Task.Delay(50);
         }
     }
-
-    /// <summary>A zombie that nobody reaps is dead.</summary>
-    private static bool IsAlive(int pid)
-    {
-        try
-        {
-            return File.ReadAllText($"/proc/{pid}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Signal(int pid, int signal);
 
     private sealed class UpProcess : IDisposable
     {
@@ -82,7 +64,7 @@ public sealed partial class ProcessEndTests
                 var line = await up.ReadLineAsync();
                 using var json = JsonDocument.Parse(line);
                 up.Nodes = [.. json.RootElement.GetProperty("nodes").EnumerateArray().Select(n => n.GetProperty("pid").GetInt32())];
-                Assert.Equal(3, up.Nodes.Count(IsAlive));
+                Assert.Equal(3, up.Nodes.Count(ProcessSignal.IsRunning));
                 return up;
             }
             catch
@@ -100,7 +82,7 @@ public sealed partial class ProcessEndTests
         public void Dispose()
         {
             if (!Process.HasExited) Process.Kill();
-            foreach (var node in Nodes.Where(IsAlive)) _ = Signal(node, 9);
+            foreach (var node in Nodes.Where(ProcessSignal.IsRunning)) _ = ProcessSignal.TrySend(node, ProcessSignal.Kill);
             Process.Dispose();
         }
 

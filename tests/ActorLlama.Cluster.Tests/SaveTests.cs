@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using ActorLlama.Checkpoints;
 using ActorLlama.Cli;
 using ActorLlama.Client;
@@ -9,9 +8,8 @@ using ActorLlama.TestKit;
 namespace ActorLlama.Cluster.Tests;
 
 /// <summary>What the nodes of a cluster hold becomes one checkpoint, or nothing.</summary>
-public sealed partial class SaveTests
+public sealed class SaveTests
 {
-    private const int SigStop = 19;
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(60);
 
     /// <summary>Dense and MoE layers, and a vision tower, which no device holds.</summary>
@@ -54,7 +52,7 @@ public sealed partial class SaveTests
         var status = await cluster.StatusAsync();
         // Stopped first, so that it is in the midst of the save however quick the others are.
         var victim = status.Nodes.First(node => node.Node != status.Supervisor && node.Shards.Length > 0).Name;
-        Assert.Equal(0, Signal(cluster.Processes.Single(process => process.Name == victim).Pid, SigStop));
+        Assert.True(ProcessSignal.TrySend(cluster.Processes.Single(process => process.Name == victim).Pid, ProcessSignal.Stop));
         var others = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var save = cluster.Connection.SaveAsync(target, LayoutNames.Unscanned, seen =>
         {
@@ -85,7 +83,4 @@ public sealed partial class SaveTests
 
     private static void AssertSame(string expected, string actual) => Assert.All(
         CheckpointComparison.Of(expected, actual), tensor => Assert.True(tensor.IsEqual, $"{tensor.Name} {tensor.Fault} {tensor.Different}"));
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Signal(int pid, int signal);
 }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using ActorLlama.Client;
 using ActorLlama.Protocol;
+using ActorLlama.TestKit;
 using Xunit.Abstractions;
 
 namespace ActorLlama.Cluster.Tests;
@@ -75,7 +76,7 @@ public sealed class ServingTests(ServingCluster serving, ITestOutputHelper outpu
         await serving.RestAsync();
         using var client = await ClientProcess.StartAsync(serving.Cluster.Address, EndlessPrompt(), 700);
         await serving.Cluster.WaitUntilAsync(s => ServingCluster.Loads(s).Sum(l => l.Whole.Used) > 0, "KV in use");
-        client.Signal(ClientProcess.SigKill);
+        client.Signal(ProcessSignal.Kill);
         var freed = await serving.RestAsync();
         output.WriteLine($"freed after {freed.TotalMilliseconds:0} ms");
 
@@ -89,10 +90,10 @@ public sealed class ServingTests(ServingCluster serving, ITestOutputHelper outpu
         await serving.RestAsync();
         var prompt = EndlessPrompt();
         using var client = await ClientProcess.StartAsync(serving.Cluster.Address, prompt, 700);
-        client.Signal(ClientProcess.SigStop);
+        client.Signal(ProcessSignal.Stop);
         var other = Undisturbed.Prompt(701, 30);
         Undisturbed.Same(Undisturbed.Tokens(other, 60), await ReadAsync(other, 60, int.MaxValue), "the other session");
-        client.Signal(ClientProcess.SigContinue);
+        client.Signal(ProcessSignal.Continue);
         await client.ReadToEndAsync();
         Undisturbed.Same(Undisturbed.Tokens(prompt, 700), [.. client.Ids], "the one that did not read");
     }

@@ -125,7 +125,7 @@ public sealed partial class ChatTerminalTests(ClusterFixture cluster) : IDisposa
         await terminal.WaitAsync(text => Figures().IsMatch(text), "an answer");
         terminal.Type("half a li");
         await terminal.WaitForAsync("> half a li", "typing");
-        ProgramRun.SignalTo(ChildOf(terminal.Pid), ProgramRun.SigKill);
+        Assert.True(ProcessSignal.TrySend(ChildOf(terminal.Pid), ProcessSignal.Kill));
         await terminal.WaitAsync(text => text.Contains("does not answer. The\ndialog is kept", StringComparison.Ordinal) && text.EndsWith("> half a li", StringComparison.Ordinal), "the loss is told beside what is typed");
         terminal.Type("ne\r");
         await terminal.WaitForAsync("the message was not sent", "sending to nobody");

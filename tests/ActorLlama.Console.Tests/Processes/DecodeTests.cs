@@ -68,7 +68,7 @@ public sealed class DecodeTests(ClusterFixture cluster)
         using var run = ProgramRun.Start(
             ["decode", "--cluster", cluster.Address, "--prompt", "ROMEO:", "--max-tokens", "1000", "--temperature", "1", "--json"]);
         Assert.Contains("\"index\":0", await run.Output.ReadLineAsync(), StringComparison.Ordinal);
-        run.Signal(ProgramRun.SigInt);
+        run.Signal(ProcessSignal.Interrupt);
         var ended = await run.EndAsync();
         Assert.True(ended.ExitCode == CommandLine.Interrupted, $"exit code {ended.ExitCode}: {ended.Error}");
         Assert.Contains("\"finish_reason\":\"cancelled\"", ended.LastLine, StringComparison.Ordinal);

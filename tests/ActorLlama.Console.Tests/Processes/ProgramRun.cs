@@ -1,15 +1,11 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using ActorLlama.TestKit;
 
 namespace ActorLlama.Cli.Tests;
 
 /// <summary>The program as a process, as a person runs it.</summary>
-internal sealed partial class ProgramRun : IDisposable
+internal sealed class ProgramRun : IDisposable
 {
-    public const int SigInt = 2;
-    public const int SigKill = 9;
-    public const int SigTerm = 15;
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(120);
     private readonly Process _process;
 
@@ -55,16 +51,14 @@ internal sealed partial class ProgramRun : IDisposable
         return new Ended(_process.ExitCode, await output, await error);
     }
 
-    public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
-
-    public static void SignalTo(int pid, int signal) => _ = Kill(pid, signal);
+    public void Signal(int signal) => Assert.True(ProcessSignal.TrySend(_process.Id, signal));
 
     /// <summary>Waits, bounded, until none of the processes runs.</summary>
     public static async Task AllEndAsync(IEnumerable<int> pids, string phase)
     {
         var clock = Stopwatch.StartNew();
         foreach (var pid in pids)
-            while (Runs(pid))
+            while (ProcessSignal.IsRunning(pid))
             {
                 Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"{phase}: process {pid} still runs after 15 s");
                 await Task.Delay(20);
@@ -76,23 +70,6 @@ internal sealed partial class ProgramRun : IDisposable
         if (!_process.HasExited) _process.Kill(entireProcessTree: true);
         _process.Dispose();
     }
-
-    /// <summary>A zombie has ended; only its parent has not looked.</summary>
-    private static bool Runs(int pid)
-    {
-        try
-        {
-            var stat = File.ReadAllText($"/proc/{pid}/stat");
-            return stat[stat.LastIndexOf(')') + 2] is not ('Z' or 'X');
-        }
-        catch (IOException)
-        {
-            return false;
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int pid, int signal);
 
     /// <summary>How the program ended.</summary>
     internal sealed record Ended(int ExitCode, string Output, string Error)

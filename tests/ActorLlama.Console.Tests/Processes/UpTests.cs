@@ -9,9 +9,9 @@ namespace ActorLlama.Cli.Tests;
 public sealed class UpTests
 {
     [Theory]
-    [InlineData(ProgramRun.SigTerm, "node-1", "node-2", "node-3")]
-    [InlineData(ProgramRun.SigInt, "node-1", "node-2")]
-    [InlineData(ProgramRun.SigKill, "node-1", "node-2")]
+    [InlineData(ProcessSignal.Terminate, "node-1", "node-2", "node-3")]
+    [InlineData(ProcessSignal.Interrupt, "node-1", "node-2")]
+    [InlineData(ProcessSignal.Kill, "node-1", "node-2")]
     public async Task Up_tells_addresses_and_states_and_leaves_no_process_whatever_ends_it(int signal, params string[] names)
     {
         using var logs = new TemporaryFolder();
@@ -27,7 +27,7 @@ public sealed class UpTests
 
         up.Signal(signal);
         var ended = await up.EndAsync();
-        if (signal != ProgramRun.SigKill) Assert.True(ended.ExitCode == 0, ended.Error);
+        if (signal != ProcessSignal.Kill) Assert.True(ended.ExitCode == 0, ended.Error);
         await ProgramRun.AllEndAsync(nodes.Select(n => n.GetProperty("pid").GetInt32()), $"after signal {signal}");
         Assert.Equal(names.Length, Directory.GetFiles(logs.Path, "node-*.log").Length);
     }
