@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using ActorLlama.Checkpoints;
-using ActorLlama.Model;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Configuration;
 using ActorLlama.Runtime.Devices;
@@ -156,14 +155,11 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             var tokenizer = checkpoint.TokenizerPath is null
                 ? null
                 : LlamaTokenizer.Load(checkpoint.TokenizerPath, new TokenizerOptions(config.VocabSize, config.BosId, config.EosIds, config.PadId));
-            var shape = ModelShapes.Of(
-                Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.Model.Path))), config,
-                checkpoint.Get(ParameterNames.Embed).Type, options.Model.Dtype);
             return new NodeModel
             {
                 Checkpoint = checkpoint,
                 Tokenizer = tokenizer,
-                Shape = shape,
+                Shape = ModelShapes.Of(checkpoint, options.Model.Dtype),
                 Identity = new(ProtocolVersion.Current, checkpoint.Digest, ""),
                 AllowNaN = options.Model.AllowNaN,
             };

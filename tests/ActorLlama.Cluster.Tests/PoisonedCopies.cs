@@ -19,7 +19,7 @@ internal static class PoisonedCopies
     public static PlacementPlan Plan(string model, int nodes, int stages, int shards)
     {
         using var checkpoint = CheckpointDirectory.Open(model);
-        var shape = ModelShapes.Of("", checkpoint.Config, checkpoint.Get(ParameterNames.Embed).Type, ActivationType.Float32);
+        var shape = ModelShapes.Of(checkpoint, ActivationType.Float32);
         var devices = Enumerable.Range(1, nodes)
             .Select(i => new PlannedDevice(new DeviceId(new NodeId($"akka.tcp://actorllama@127.0.0.1:{i}", i), "cpu:0"), $"node-{i}", "127.0.0.1", 1L << 30, true, true));
         var result = PlacementRules.Plan(shape, [.. devices], new PlanOptions(Stages: stages, ExpertShards: shards), PlacementPlan.Empty, 1);

@@ -12,35 +12,22 @@ internal sealed class TestCluster : IAsyncDisposable
     private static readonly TimeSpan s_start = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
-    private readonly LocalCluster _processes;
+    private readonly Attachment _attachment;
 
-    private TestCluster(LocalCluster processes, ClusterConnection connection) => (_processes, Connection) = (processes, connection);
+    private TestCluster(Attachment attachment) => _attachment = attachment;
 
     public static string SampleModel { get; } = Path.Combine(Shared.RepositoryRoot, "models", "bard");
 
-    public ClusterConnection Connection { get; }
+    public ClusterConnection Connection => _attachment.Connection;
 
-    public IReadOnlyList<LocalNode> Processes => _processes.Nodes;
+    public IReadOnlyList<LocalNode> Processes => _attachment.Own!.Nodes;
 
-    public string Address => _processes.Address;
+    public string Address => _attachment.Own!.Address;
 
     public static async Task<TestCluster> StartAsync(LocalClusterOptions options)
     {
         using var timeout = new CancellationTokenSource(s_start);
-        var processes = await LocalCluster.StartAsync(options, timeout.Token);
-        ClusterConnection? connection = null;
-        try
-        {
-            connection = await processes.ConnectAsync(timeout.Token);
-            await processes.WaitUntilReadyAsync(connection, onStatus: null, timeout.Token);
-            return new TestCluster(processes, connection);
-        }
-        catch
-        {
-            if (connection is not null) await connection.DisposeAsync();
-            await processes.DisposeAsync();
-            throw;
-        }
+        return new TestCluster(await Attachment.ToOwnAsync(options, timeout.Token, onStatus: _ => { }));
     }
 
     public Task<ClusterProtocol.Status> StatusAsync() => Connection.GetStatusAsync(s_answer);
@@ -53,7 +40,7 @@ internal sealed class TestCluster : IAsyncDisposable
         {
             var status = await StatusAsync();
             if (wanted(status)) return status;
-            Assert.True(clock.Elapsed < s_answer, $"the cluster never came to {what}: {status}");
+            Assert.True(clock.Elapsed < s_answer, $"the cluster never came to {what}: {status} {string.Join(" ", status.Nodes.Select(n => n.Counters))}");
             await Task.Delay(s_poll);
         }
     }
@@ -75,9 +62,5 @@ internal sealed class TestCluster : IAsyncDisposable
             BusyTimeout = busyTimeout ?? TimeSpan.FromSeconds(60),
         });
 
-    public async ValueTask DisposeAsync()
-    {
-        await Connection.DisposeAsync();
-        await _processes.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _attachment.DisposeAsync();
 }

@@ -9,29 +9,19 @@ internal sealed class BenchCluster : IAsyncDisposable
 {
     private static readonly TimeSpan s_start = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(20);
-    private readonly LocalCluster _processes;
+    private readonly Attachment _attachment;
 
-    private BenchCluster(LocalCluster processes, ClusterConnection connection) => (_processes, Connection) = (processes, connection);
+    private BenchCluster(Attachment attachment) => _attachment = attachment;
 
-    public ClusterConnection Connection { get; }
+    public ClusterConnection Connection => _attachment.Connection;
+
+    /// <summary>Ids are below this.</summary>
+    public int VocabSize => _attachment.Model.Shape.VocabSize;
 
     public static async Task<BenchCluster> StartAsync(LocalClusterOptions options)
     {
         using var timeout = new CancellationTokenSource(s_start);
-        var processes = await LocalCluster.StartAsync(options, timeout.Token);
-        ClusterConnection? connection = null;
-        try
-        {
-            connection = await processes.ConnectAsync(timeout.Token);
-            await processes.WaitUntilReadyAsync(connection, onStatus: null, timeout.Token);
-            return new BenchCluster(processes, connection);
-        }
-        catch
-        {
-            if (connection is not null) await connection.DisposeAsync();
-            await processes.DisposeAsync();
-            throw;
-        }
+        return new BenchCluster(await Attachment.ToOwnAsync(options, timeout.Token, onStatus: _ => { }));
     }
 
     /// <summary>A session of random ids that ends after exactly <paramref name="tokens"/>.</summary>
@@ -59,9 +49,5 @@ internal sealed class BenchCluster : IAsyncDisposable
         throw new InvalidDataException($"Bench: the cluster does not come to rest: {await StatusAsync()}");
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await Connection.DisposeAsync();
-        await _processes.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _attachment.DisposeAsync();
 }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using ActorLlama.Checkpoints;
 using ActorLlama.Model;
+using ActorLlama.Runtime.Nodes;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Benchmarks.Loading;
@@ -38,17 +39,13 @@ internal sealed class LoadingCommand : Command<LoadingCommand.Settings>
 
     private static (string Layout, long Bytes, double Seconds, double CpuSeconds, long Copied, long Anonymous) Once(string folder)
     {
-        var (before, cpu) = (AnonymousBytes(), Environment.CpuUsage.TotalTime);
+        var (before, cpu) = (ProcessFigures.PrivateBytes(), Environment.CpuUsage.TotalTime);
         var clock = Stopwatch.StartNew();
         using var checkpoint = CheckpointDirectory.Open(folder);
         using var backend = new CpuBackend(0, Environment.ProcessorCount, ActivationType.Float32, checkpoint.Config);
         using var decoder = LlamaDecoder.Load(backend, checkpoint.Config, checkpoint);
         return (
             checkpoint.Layout + (checkpoint.HasPanels ? ", packed" : ""), decoder.Bytes, clock.Elapsed.TotalSeconds,
-            (Environment.CpuUsage.TotalTime - cpu).TotalSeconds, decoder.CopiedBytes, AnonymousBytes() - before);
+            (Environment.CpuUsage.TotalTime - cpu).TotalSeconds, decoder.CopiedBytes, ProcessFigures.PrivateBytes() - before);
     }
-
-    private static long AnonymousBytes() => 1024 * long.Parse(
-        File.ReadLines("/proc/self/status").First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal))["RssAnon:".Length..].Replace("kB", "", StringComparison.Ordinal).Trim(),
-        CultureInfo.InvariantCulture);
 }

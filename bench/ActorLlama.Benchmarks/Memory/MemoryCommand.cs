@@ -35,13 +35,12 @@ internal sealed class MemoryCommand : AsyncCommand<MemoryCommand.Settings>
         // What is kept of finished sequences would hide what is lost.
         await using var cluster = await BenchCluster.StartAsync(
             new LocalClusterOptions(settings.Nodes, settings.Model) { Settings = ["actorllama.scheduler.prefix-sharing=off"] });
-        var model = await cluster.Connection.GetModelAsync(TimeSpan.FromSeconds(10), cancellation);
         var random = new Random(1);
         var perRound = Math.Max(1, settings.Steps / 20);
         List<MemorySample> samples = [];
         for (var steps = 0; steps < settings.Steps; steps += perRound)
         {
-            await Task.WhenAll(Enumerable.Range(0, Concurrent).Select(i => RunAsync(cluster, new Random(random.Next()), perRound, model.Shape.VocabSize)));
+            await Task.WhenAll(Enumerable.Range(0, Concurrent).Select(i => RunAsync(cluster, new Random(random.Next()), perRound, cluster.VocabSize)));
             samples.Add(MemorySample.Of(steps + perRound, await cluster.AtRestAsync()));
             AnsiConsole.MarkupLineInterpolated($"{samples[^1]}");
         }

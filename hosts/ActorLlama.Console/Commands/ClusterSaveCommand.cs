@@ -10,8 +10,6 @@ namespace ActorLlama.Cli;
 /// <summary><c>actorllama cluster save</c>: the model that a cluster holds, written by its nodes into one checkpoint.</summary>
 internal sealed class ClusterSaveCommand : AsyncCommand<ClusterSaveCommand.Settings>
 {
-    private static readonly TimeSpan s_wait = TimeSpan.FromSeconds(10);
-
     internal sealed class Settings : CommandSettings
     {
         [CommandOption("--to <DIR>", isRequired: true)]
@@ -36,7 +34,7 @@ internal sealed class ClusterSaveCommand : AsyncCommand<ClusterSaveCommand.Setti
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         using var ended = new EndSignals();
-        await using var connection = await ClusterConnection.ConnectAsync(settings.Cluster, s_wait, ended.Token);
+        await using var connection = await Attachment.ConnectAsync(settings.Cluster, ended.Token);
         var folder = Path.GetFullPath(settings.To);
         await ByteProgress.ShowAsync(report => connection.SaveAsync(folder, settings.Layout, status => Show(report, status), ended.Token));
         Console.Out.WriteLine(folder);

@@ -113,15 +113,8 @@ internal sealed class PlanCommand : Command<PlanCommand.Settings>
 
     private static ModelShape Shape(Settings settings, ActivationType activations)
     {
-        if (settings.Model is { } folder)
-        {
-            using var checkpoint = CheckpointDirectory.Open(folder);
-            var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-            return ModelShapes.Of(name, checkpoint.Config, checkpoint.Get(ParameterNames.Embed).Type, activations);
-        }
-
-        var file = ProgramFiles.Shape(settings.ModelName!);
-        var reading = LlamaConfigReader.Read(File.ReadAllText(file), file);
-        return ModelShapes.Of(Path.GetFileNameWithoutExtension(settings.ModelName!), reading.Config, ElementType.BFloat16, activations);
+        if (settings.Model is not { } folder) return ProgramFiles.ModelShape(settings.ModelName!, activations);
+        using var checkpoint = CheckpointDirectory.Open(folder);
+        return ModelShapes.Of(checkpoint, activations);
     }
 }

@@ -1,19 +1,17 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using ActorLlama.Client;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Cli;
 
 /// <summary>
-/// Answers the prompts of a file, several sessions at once, into a file of answers. A cluster that is busy is asked again when it said to be;
+/// Answers the prompts of a file, several sessions at once, into a file of answers. A cluster that is busy is asked again when it says;
 /// a prompt that cannot be answered is told of in the end; anything else ends the run, and a rerun goes on behind what is answered.
 /// </summary>
 internal sealed class BatchDecoding(Attachment attachment, IDecodeRules rules, AnswerFile answers, int sessions)
 {
     /// <summary>A prompt that is only told "busy" for this long is given up.</summary>
     private static readonly TimeSpan s_busyFor = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(500);
     private readonly Lock _gate = new();
     private readonly SortedDictionary<int, string> _faults = [];
 
@@ -28,38 +26,29 @@ internal sealed class BatchDecoding(Attachment attachment, IDecodeRules rules, A
 
     private async Task AnswerAsync(FilePrompt prompt, Action<int> onAnswer, CancellationToken cancellation)
     {
-        var clock = Stopwatch.StartNew();
-        while (true)
-            try
+        try
+        {
+            var request = rules.RequestFor(prompt.Text, attachment.Model) with { BusyTimeout = s_busyFor };
+            var (result, text) = await DecodeAsync(request, cancellation);
+            lock (_gate)
             {
-                var request = rules.RequestFor(prompt.Text, attachment.Model);
-                var (result, text) = await DecodeAsync(request, cancellation);
-                lock (_gate)
+                answers.Add(new
                 {
-                    answers.Add(new
-                    {
-                        line = prompt.Number,
-                        prompt = prompt.Text,
-                        text,
-                        tokens = result.Tokens,
-                        finish_reason = Names.Of(result.Reason),
-                        prompt_tokens = result.PromptTokens.Length,
-                        seed = request.Sampling?.Seed,
-                    });
-                    onAnswer(result.Tokens.Length);
-                }
-
-                return;
+                    line = prompt.Number,
+                    prompt = prompt.Text,
+                    text,
+                    tokens = result.Tokens,
+                    finish_reason = Names.Of(result.Reason),
+                    prompt_tokens = result.PromptTokens.Length,
+                    seed = request.Sampling?.Seed,
+                });
+                onAnswer(result.Tokens.Length);
             }
-            catch (GenerationFailedException e) when (e.Reason is RefusalReason.Busy && clock.Elapsed < s_busyFor)
-            {
-                await Task.Delay(e.RetryAfter > s_pause ? e.RetryAfter : s_pause, cancellation);
-            }
-            catch (Exception e) when (e is InvalidDataException or GenerationFailedException { Reason: RefusalReason.Invalid })
-            {
-                lock (_gate) _faults[prompt.Number] = e.Message;
-                return;
-            }
+        }
+        catch (Exception e) when (e is InvalidDataException or GenerationFailedException { Reason: RefusalReason.Invalid })
+        {
+            lock (_gate) _faults[prompt.Number] = e.Message;
+        }
     }
 
     private async Task<(GenerationResult Result, string Text)> DecodeAsync(GenerationRequest request, CancellationToken cancellation)
@@ -68,13 +57,7 @@ internal sealed class BatchDecoding(Attachment attachment, IDecodeRules rules, A
         using var onEnd = cancellation.Register(stream.Cancel);
         var text = rules.NewText();
         var all = new System.Text.StringBuilder();
-        if (rules.PromptFault(await stream.PromptTokens, attachment.Model) is { } fault)
-        {
-            stream.Cancel();
-            await stream.Completion;
-            throw new InvalidDataException(fault);
-        }
-
+        await rules.CheckPromptAsync(stream, attachment.Model);
         await foreach (var token in stream) all.Append(text.Push(token));
         var result = await stream.Completion;
         cancellation.ThrowIfCancellationRequested();

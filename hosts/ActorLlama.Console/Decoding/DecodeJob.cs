@@ -1,6 +1,5 @@
 using ActorLlama.Model;
 using ActorLlama.Protocol;
-using ActorLlama.Runtime.Nodes;
 
 namespace ActorLlama.Cli;
 
@@ -52,8 +51,7 @@ internal sealed record DecodeJob(DecodeCommand.Settings Settings, RunFlags? Flag
     private void CheckModel(ModelShape served)
     {
         if (Flags?.Text("model_name") is not { } name || name == "default") return;
-        var file = ProgramFiles.Shape(name);
-        var wanted = ModelShapes.Of(name, LlamaConfigReader.Read(File.ReadAllText(file), file).Config, ElementType.BFloat16, ActivationType.BFloat16);
+        var wanted = ProgramFiles.ModelShape(name, ActivationType.BFloat16);
         (string What, int Wanted, int Served)[] sizes =
         [
             ("layers", wanted.Layers.Length, served.Layers.Length), ("experts", wanted.Experts, served.Experts),

@@ -24,13 +24,7 @@ internal static class DecodeOne
         using var onEnd = cancellation.Register(stream.Cancel);
         if (job.FlagRules is not null)
         {
-            if (rules.PromptFault(await stream.PromptTokens, attachment.Model) is { } fault)
-            {
-                stream.Cancel();
-                await stream.Completion;
-                throw new InvalidDataException(fault);
-            }
-
+            await rules.CheckPromptAsync(stream, attachment.Model);
             if (!json) Write($"Input `{prompt}` -> `");
         }
 

@@ -15,4 +15,13 @@ internal interface IDecodeRules
 
     /// <summary>The texts of one answer's tokens.</summary>
     StreamText NewText();
+
+    /// <summary>Waits for the prompt's ids; throws <see cref="InvalidDataException"/> for a prompt that cannot be decoded, after ending its session.</summary>
+    async Task CheckPromptAsync(GenerationStream stream, ClusterProtocol.Model model)
+    {
+        if (PromptFault(await stream.PromptTokens, model) is not { } fault) return;
+        stream.Cancel();
+        await stream.Completion;
+        throw new InvalidDataException(fault);
+    }
 }

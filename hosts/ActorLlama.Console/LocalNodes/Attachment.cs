@@ -8,22 +8,27 @@ namespace ActorLlama.Cli;
 internal sealed class Attachment : IAsyncDisposable
 {
     private static readonly TimeSpan s_connect = TimeSpan.FromSeconds(10);
-    private readonly LocalCluster? _own;
 
     private Attachment(ClusterConnection connection, ClusterProtocol.Model model, LocalCluster? own) =>
-        (Connection, Model, _own) = (connection, model, own);
+        (Connection, Model, Own) = (connection, model, own);
 
     public ClusterConnection Connection { get; }
 
     public ClusterProtocol.Model Model { get; }
 
-    /// <summary>Attaches to the cluster at <paramref name="address"/>. A machine that says that nobody listens there is believed at once.</summary>
-    public static async Task<Attachment> ToAsync(string address, CancellationToken cancellation)
+    /// <summary>The node processes that end with it; null for a cluster of others.</summary>
+    public LocalCluster? Own { get; }
+
+    /// <summary>A connection to the cluster at <paramref name="address"/>. A machine that says that nobody listens there is believed at once.</summary>
+    public static async Task<ClusterConnection> ConnectAsync(string address, CancellationToken cancellation)
     {
         await ThrowIfNobodyListensAsync(address, cancellation);
-        var connection = await ClusterConnection.ConnectAsync(address, s_connect, cancellation);
-        return await FinishAsync(connection, own: null, cancellation);
+        return await ClusterConnection.ConnectAsync(address, s_connect, cancellation);
     }
+
+    /// <summary>Attaches to the cluster at <paramref name="address"/>.</summary>
+    public static async Task<Attachment> ToAsync(string address, CancellationToken cancellation) =>
+        await FinishAsync(await ConnectAsync(address, cancellation), own: null, cancellation);
 
     /// <summary>
     /// Starts node processes here and attaches when they are ready. <paramref name="onStatus"/> is told how they are meanwhile; without it progress is
@@ -55,11 +60,11 @@ internal sealed class Attachment : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Connection.DisposeAsync();
-        if (_own is not null) await _own.DisposeAsync();
+        if (Own is not null) await Own.DisposeAsync();
     }
 
     /// <summary>Throws <see cref="ClusterUnreachableException"/> when the machine at the address says so; nothing follows from its silence.</summary>
-    public static async Task ThrowIfNobodyListensAsync(string address, CancellationToken cancellation)
+    private static async Task ThrowIfNobodyListensAsync(string address, CancellationToken cancellation)
     {
         var node = ClusterAddress.Parse(address);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);

@@ -1,3 +1,7 @@
+using ActorLlama.Model;
+using ActorLlama.Protocol;
+using ActorLlama.Runtime.Nodes;
+
 namespace ActorLlama.Cli;
 
 /// <summary>Files that ship with the program: <c>config/</c>, beside it or in a folder above it.</summary>
@@ -36,6 +40,13 @@ internal static class ProgramFiles
         if (File.Exists(name)) return name;
         throw new InvalidDataException(
             $"Shape: \"{name}\" is neither a shape nor a file. Shapes are {string.Join(", ", ShapeNames().Select(n => $"\"{n}\""))}.");
+    }
+
+    /// <summary>Counts and bytes of the shape of that name or file, its weights bfloat16. Throws <see cref="InvalidDataException"/>.</summary>
+    public static ModelShape ModelShape(string name, ActivationType activations)
+    {
+        var file = Shape(name);
+        return ModelShapes.Of(Path.GetFileNameWithoutExtension(name), LlamaConfigReader.Read(File.ReadAllText(file), file).Config, ElementType.BFloat16, activations);
     }
 
     /// <summary>Names of the model shapes under <c>config/models</c>, sorted.</summary>

@@ -60,7 +60,7 @@ internal sealed class PartialFolder : IDisposable
         catch
         {
             journal?.Dispose();
-            if (isNew) Remove(path);
+            if (isNew) SaveFolder.Remove(path);
             throw;
         }
     }
@@ -81,25 +81,13 @@ internal sealed class PartialFolder : IDisposable
     }
 
     /// <summary>Removes it with all that is in it, as far as the disk allows.</summary>
-    public void Remove() => Remove(Path);
+    public void Remove() => SaveFolder.Remove(Path);
 
     /// <summary>Lets another conversion have it.</summary>
     public void Dispose() => _journal.Dispose();
 
     private static IEnumerable<string> NamesIn(string folder) =>
         Directory.EnumerateFiles(folder).Select(path => System.IO.Path.GetFileName(path)!).Where(name => name != JournalFile);
-
-    private static void Remove(string path)
-    {
-        try
-        {
-            if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            // The fault that led here is the one to tell.
-        }
-    }
 
     private static FileStream Lock(string path, string given)
     {

@@ -20,7 +20,6 @@ internal sealed record BatchInFlight(
     /// <summary>A batch sent after this attempt has been answered: that the devices are at work says no more of this one.</summary>
     public bool IsOvertaken { get; set; }
 
-
     public int Sampling => Parts.Count(p => p.Rows.Sampling is not null);
 
     public int LogProbs => Parts.Count(p => p.Rows.LogProbs is not null);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Checkpoints;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
 
@@ -7,6 +8,13 @@ namespace ActorLlama.Runtime.Nodes;
 /// <summary>Counts and bytes of a model for the planner, from its config.</summary>
 public static class ModelShapes
 {
+    /// <summary>Of a checkpoint, which is called by its folder.</summary>
+    /// <param name="checkpoint">The checkpoint; no weight is read.</param>
+    /// <param name="activations">What keys, values and rows on the wire are.</param>
+    public static ModelShape Of(Checkpoint checkpoint, ActivationType activations) => Of(
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(checkpoint.Path))), checkpoint.Config,
+        checkpoint.Get(ParameterNames.Embed).Type, activations);
+
     /// <param name="name">Name in tables.</param>
     /// <param name="config">The model.</param>
     /// <param name="weights">How its weights are stored.</param>

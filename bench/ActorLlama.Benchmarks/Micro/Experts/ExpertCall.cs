@@ -39,7 +39,7 @@ public class ExpertCall
         {
             Checkpoint = _checkpoint,
             Tokenizer = null,
-            Shape = ModelShapes.Of("bench", config, _checkpoint.Get(ParameterNames.Embed).Type, ActivationType.Float32),
+            Shape = ModelShapes.Of(_checkpoint, ActivationType.Float32),
             Identity = new(ProtocolVersion.Current, _checkpoint.Digest, _backend.NumericFingerprint),
             AllowNaN = false,
         };

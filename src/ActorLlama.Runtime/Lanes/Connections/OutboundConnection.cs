@@ -11,8 +11,8 @@ namespace ActorLlama.Runtime.Lanes;
 /// </summary>
 internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocket socket, long association) : LaneConnection(lane)
 {
-    private const int FlushBytes = 128 << 10;
-    private const int CopyBytes = 128 << 10;
+    /// <summary>Frames up to this size are gathered into one write.</summary>
+    private const int GatherBytes = 128 << 10;
     private const int MaxReplyFrameBytes = 16 << 10;
     private static readonly TimeSpan s_staleRetry = TimeSpan.FromMilliseconds(50);
     private readonly FrameBuffer _buffer = new();
@@ -175,7 +175,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
                 _buffer.Begin(FrameKind.Ping, LaneClass.Control);
                 _buffer.End();
             }
-            while (_buffer.Length < FlushBytes && Queue.TryTake(Math.Min(Lane.Options.ChunkBytes, _welcome.MaxFrameBytes), out var piece))
+            while (_buffer.Length < GatherBytes && Queue.TryTake(Math.Min(Lane.Options.ChunkBytes, _welcome.MaxFrameBytes), out var piece))
             {
                 if (piece.IsHeader) WriteHeader(piece);
                 else await WriteChunkAsync(stream, piece).ConfigureAwait(false);
@@ -226,7 +226,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
         try
         {
             _buffer.ChunkHeader(piece.Item.Class, piece.Count);
-            if (piece.Count <= CopyBytes)
+            if (piece.Count <= GatherBytes)
             {
                 _buffer.Bytes(bytes.Span);
             }
