@@ -19,6 +19,9 @@ public sealed unsafe class NativePool : IDisposable
     /// <summary>Bytes now rented.</summary>
     public long RentedBytes => Interlocked.Read(ref _rented);
 
+    /// <summary>Bytes kept for the next caller.</summary>
+    public long IdleBytes => Interlocked.Read(ref _idleBytes);
+
     /// <summary>At least <paramref name="bytes"/> bytes; give them back with the same number.</summary>
     public nint Rent(long bytes)
     {
@@ -64,11 +67,9 @@ public sealed unsafe class NativePool : IDisposable
         }
     }
 
-    /// <summary>Eight sizes between two powers of two.</summary>
-    private static long SizeOf(long bytes)
-    {
-        var wanted = Math.Max(bytes, 1024);
-        var step = (1L << System.Numerics.BitOperations.Log2((ulong)wanted)) / 8;
-        return (wanted + step - 1) / step * step;
-    }
+    /// <summary>
+    /// Powers of two. Batches come in every number of rows, and each size keeps the most blocks it ever had out: the finer the sizes, the more
+    /// is kept, and the longer it grows. The part of a block that is not written costs addresses, not memory.
+    /// </summary>
+    private static long SizeOf(long bytes) => (long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)Math.Max(bytes, 1024));
 }

@@ -8,11 +8,26 @@ public sealed class NativePoolTests
         using var pool = new NativePool();
         var first = pool.Rent(5000);
         Assert.Equal(0, first % 64);
-        Assert.InRange(pool.RentedBytes, 5000, 6000);
+        Assert.InRange(pool.RentedBytes, 5000, 8192);
         pool.Return(first, 5000);
         Assert.Equal(0, pool.RentedBytes);
         Assert.Equal(first, pool.Rent(5010));
         Assert.NotEqual(first, pool.Rent(5010));
+    }
+
+    [Fact]
+    public void It_keeps_what_was_out_at_once_and_not_a_block_of_every_size_it_saw()
+    {
+        using var pool = new NativePool();
+        for (var rows = 1; rows <= 256; rows++)
+        {
+            long[] bytes = [rows * 768L, rows * 1024L, rows * 4096L];
+            var blocks = bytes.Select(pool.Rent).ToArray();
+            for (var i = 0; i < bytes.Length; i++) pool.Return(blocks[i], bytes[i]);
+        }
+
+        // At once there were at most 1 MiB + 256 KiB + 192 KiB.
+        Assert.InRange(pool.IdleBytes, 1 << 20, 3 << 20);
     }
 
     [Fact]
