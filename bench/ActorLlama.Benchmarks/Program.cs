@@ -1,3 +1,4 @@
+using ActorLlama.Benchmarks.Fairness;
 using ActorLlama.Benchmarks.Loading;
 using ActorLlama.Benchmarks.Memory;
 using ActorLlama.Benchmarks.Micro;
@@ -11,6 +12,7 @@ app.Configure(config =>
     config.AddCommand<MicroCommand>("micro").WithDescription("One hop of the lane, one expert call: each beside its floor.");
     config.AddCommand<TokenCommand>("token").WithDescription("A decoded token's time, split into compute and waiting, for 1 and 3 processes.");
     config.AddCommand<LoadingCommand>("loading").WithDescription("A whole model into one CPU device, from each of the folders: time, and memory of its own.");
+    config.AddCommand<FairnessCommand>("fairness").WithDescription("A long prompt among streaming sessions: by how much it delays their tokens, beside the time of a chunk.");
     config.AddCommand<MemoryCommand>("memory").WithDescription("Thousands of steps with sessions coming and going: what the nodes hold at rest, with a plot.");
 });
 return await app.RunAsync(args);
