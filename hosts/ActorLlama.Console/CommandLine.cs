@@ -1,3 +1,4 @@
+using System.Reflection;
 using ActorLlama.Client;
 using Spectre.Console.Cli;
 
@@ -9,6 +10,11 @@ internal static class CommandLine
     public const int Failed = 1;
     public const int WrongUsage = 2;
     public const int Interrupted = 130;
+    private const string Name = "actorllama";
+
+    /// <summary>The release, and the commit that it was built from where one is known: "1.0.0+a91b4af…".</summary>
+    private static string Version =>
+        typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -18,7 +24,7 @@ internal static class CommandLine
         }
         catch (CommandAppException e)
         {
-            return Fail(WrongUsage, e.Message);
+            return Fail(WrongUsage, NoNumberIn(args, e.Message) ?? e.Message);
         }
         catch (OperationCanceledException)
         {
@@ -35,6 +41,18 @@ internal static class CommandLine
         is InvalidDataException or IOException or UnauthorizedAccessException or LocalNodeException
         or ClusterUnreachableException or GenerationFailedException or SaveFailedException;
 
+    /// <summary>The library says which value is no number and not of which option; null when its fault is another.</summary>
+    private static string? NoNumberIn(string[] args, string fault)
+    {
+        const string begins = "Failed to convert '";
+        var end = fault.LastIndexOf("' to ", StringComparison.Ordinal);
+        if (!fault.StartsWith(begins, StringComparison.Ordinal) || end < begins.Length) return null;
+        var value = fault[begins.Length..end];
+        var at = Array.FindIndex(args, arg => arg == value || arg.EndsWith($"={value}", StringComparison.Ordinal));
+        var option = at < 0 ? "an option" : args[at] == value ? args[Math.Max(0, at - 1)] : args[at][..^(value.Length + 1)];
+        return $"\"{value}\" is no number that {option} takes.";
+    }
+
     private static int Fail(int exitCode, string message)
     {
         Console.Error.WriteLine($"error: {message.ReplaceLineEndings(" ").Trim()}");
@@ -46,7 +64,8 @@ internal static class CommandLine
         var app = new CommandApp();
         app.Configure(config =>
         {
-            config.SetApplicationName("actorllama");
+            config.SetApplicationName(Name);
+            config.SetApplicationVersion($"{Name} {Version}");
             config.UseStrictParsing();
             config.PropagateExceptions();
             config.AddCommand<NodeCommand>("node").WithDescription("Run one node of a cluster.");

@@ -10,7 +10,9 @@ public sealed class CommandLineTests
     [InlineData("decode --bogus", "bogus")]
     [InlineData("chat --mode talk", "\"talk\"", "chat or complete")]
     [InlineData("up --nodes 0", "--nodes is 0", "at least 1")]
-    [InlineData("up --nodes two", "two")]
+    [InlineData("up --nodes two", "\"two\" is no number that --nodes takes")]
+    [InlineData("decode --model m --prompt x --max-tokens=many", "\"many\" is no number that --max-tokens takes")]
+    [InlineData("decode --model m --prompt x --seed 1 --temperature hot", "\"hot\" is no number that --temperature takes")]
     [InlineData("verify --model m", "golden")]
     [InlineData("verify --golden g", "--model and --cluster")]
     [InlineData("verify --golden g --model m --dtype float64", "\"float64\"", "bfloat16")]
@@ -54,7 +56,17 @@ public sealed class CommandLineTests
         Assert.Equal(0, ended.ExitCode);
         foreach (var verb in new[] { "node", "up", "chat", "decode", "verify", "plan", "tokenize", "init", "cluster" })
             Assert.Contains($" {verb} ", ended.Output, StringComparison.Ordinal);
+        Assert.Contains("--version", ended.Output, StringComparison.Ordinal);
         Assert.DoesNotContain('\u001b', ended.Output);
+    }
+
+    [Fact]
+    public async Task Version_tells_name_and_version()
+    {
+        var ended = await ProgramRun.ToEndAsync(["--version"]);
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Matches(@"^actorllama \d+\.\d+\.\d+\S*\n$", ended.Output);
+        Assert.Empty(ended.Error);
     }
 
     [Fact]
