@@ -60,6 +60,28 @@ public sealed class CommandLineTests
         Assert.DoesNotContain('\u001b', ended.Output);
     }
 
+    [Theory]
+    [InlineData("node")]
+    [InlineData("up")]
+    [InlineData("chat")]
+    [InlineData("decode")]
+    [InlineData("verify")]
+    [InlineData("plan")]
+    [InlineData("tokenize")]
+    [InlineData("init")]
+    [InlineData("convert")]
+    [InlineData("inspect")]
+    [InlineData("diff")]
+    [InlineData("checksum")]
+    [InlineData("cluster status")]
+    [InlineData("cluster save")]
+    public async Task Every_verb_has_help(string verb)
+    {
+        var ended = await InProcess.RunAsync([.. verb.Split(' '), "--help"]);
+        Assert.Equal(0, ended.ExitCode);
+        Assert.Contains($"actorllama {verb} ", ended.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Version_tells_name_and_version()
     {

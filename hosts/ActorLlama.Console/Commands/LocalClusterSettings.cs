@@ -28,7 +28,7 @@ internal abstract class LocalClusterSettings : CommandSettings
     public string? Backend { get; init; }
 
     [CommandArgument(0, "[SETTING]")]
-    [Description("key=value settings for every node, as in actorllama.node.devices=[cpu:0,cpu:1].")]
+    [Description("key=value settings for every node, as in actorllama.node.devices=[[cpu:0,cpu:1]].")]
     public string[] Overrides { get; init; } = [];
 
     public override ValidationResult Validate()
