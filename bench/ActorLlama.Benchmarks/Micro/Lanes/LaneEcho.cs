@@ -5,36 +5,38 @@ using Akka.Configuration;
 
 namespace ActorLlama.Benchmarks.Micro.Lanes;
 
-/// <summary>The product's path: an actor's request over the lane to an actor of another node, which answers with a payload of the same size.</summary>
+/// <summary>
+/// The product's path: a request over the lane to another node, which answers with a payload of the same size. Both ends are actors with
+/// mailboxes, or called by the lane's own thread: the difference is what mailboxes cost.
+/// </summary>
 public sealed class LaneEcho : IAsyncDisposable
 {
-    private static readonly ExpertProtocol.Run s_request = new(new CallId(new BatchId(1, 1, 0, 0), 0, 0, 0), 1, [0]);
     private readonly ActorSystem _systemA, _systemB;
     private readonly Lane _a, _b;
-    private readonly IActorRef _client;
+    private readonly LaneClient _client;
 
-    private LaneEcho(ActorSystem systemA, ActorSystem systemB, Lane a, Lane b, int bytes)
-    {
-        (_systemA, _systemB, _a, _b) = (systemA, systemB, a, b);
-        var server = b.Register(systemB.ActorOf(Props.Create(() => new Server(b)), "server"));
-        _client = systemA.ActorOf(Props.Create(() => new Client(a, server, bytes)), "client");
-    }
+    private LaneEcho(ActorSystem systemA, ActorSystem systemB, Lane a, Lane b, LaneClient client) =>
+        (_systemA, _systemB, _a, _b, _client) = (systemA, systemB, a, b, client);
 
-    public static async Task<LaneEcho> StartAsync(int bytes)
+    public static async Task<LaneEcho> StartAsync(int bytes, bool withMailboxes)
     {
         var (systemA, a, addressA) = await StartNodeAsync("a");
         var (systemB, b, addressB) = await StartNodeAsync("b");
         a.SetPeers(1, [addressA, addressB]);
         b.SetPeers(1, [addressA, addressB]);
-        return new LaneEcho(systemA, systemB, a, b, bytes);
+        var server = b.Register(Listen(systemB, new LaneServer(b).Receive, withMailboxes));
+        var client = new LaneClient(a, server, bytes);
+        client.Ref = Listen(systemA, client.Receive, withMailboxes);
+        client.Self = a.Register(client.Ref);
+        return new LaneEcho(systemA, systemB, a, b, client);
     }
 
-    /// <summary>That many round trips, one after the other: from the client's mailbox to the client's mailbox.</summary>
+    /// <summary>That many round trips, one after the other.</summary>
     public Task RoundTripsAsync(int count)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        _client.Tell(new Go(count, done));
-        return done.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        var go = new LaneClient.Go(count);
+        _client.Ref.Tell(go);
+        return go.Done.Task.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
     public async ValueTask DisposeAsync()
@@ -44,6 +46,10 @@ public sealed class LaneEcho : IAsyncDisposable
         await Task.WhenAll(_systemA.Terminate(), _systemB.Terminate());
     }
 
+    private static IActorRef Listen(ActorSystem system, Action<object> receive, bool withMailbox) => withMailbox
+        ? system.ActorOf(Props.Create(() => new Listener(receive)), "listener")
+        : new DirectRef((ExtendedActorSystem)system, receive);
+
     private static async Task<(ActorSystem System, Lane Lane, NodeProtocol.NodeAddress Address)> StartNodeAsync(string name)
     {
         var system = ActorSystem.Create(name, ConfigurationFactory.ParseString("akka.loglevel = WARNING"));
@@ -52,53 +58,18 @@ public sealed class LaneEcho : IAsyncDisposable
         return (system, lane, new(self, name, await lane.StartAsync()));
     }
 
-    private sealed record Go(int Count, TaskCompletionSource Done) : INoSerializationVerificationNeeded;
-
-    private sealed class Client : UntypedActor
+    private sealed class Listener(Action<object> receive) : UntypedActor
     {
-        private readonly Lane _lane;
-        private readonly LaneTarget _server, _self;
-        private readonly int _bytes;
-        private TaskCompletionSource? _done;
-        private int _left;
-
-        public Client(Lane lane, LaneTarget server, int bytes) => (_lane, _server, _bytes, _self) = (lane, server, bytes, lane.Register(Self));
-
-        protected override void OnReceive(object message)
-        {
-            switch (message)
-            {
-                case Go go:
-                    (_done, _left) = (go.Done, go.Count);
-                    Next();
-                    break;
-                case LaneEnvelope { Message: ExpertProtocol.Ran, Payload: { } payload }:
-                    payload.Dispose();
-                    Next();
-                    break;
-                default:
-                    _done!.SetException(new IOException($"Lane echo: {message}"));
-                    break;
-            }
-        }
-
-        private void Next()
-        {
-            if (_left-- == 0) _done!.SetResult();
-            else _lane.Send(_server, LaneClass.Request, s_request, BytesPayload.Rent(_bytes), _self, Self);
-        }
+        protected override void OnReceive(object message) => receive(message);
     }
 
-    private sealed class Server(Lane lane) : UntypedActor
+    /// <summary>Receives on the thread of whoever tells it something.</summary>
+    private sealed class DirectRef(ExtendedActorSystem system, Action<object> receive) : MinimalActorRef
     {
-        protected override void OnReceive(object message)
-        {
-            if (message is not LaneEnvelope { Message: ExpertProtocol.Run run, Payload: BytesPayload rows, ReplyTo: { } replyTo })
-            {
-                Unhandled(message);
-                return;
-            }
-            lane.Send(replyTo, LaneClass.Response, new ExpertProtocol.Ran(run.Call), rows, null, Self);
-        }
+        public override ActorPath Path { get; } = (system.Provider.RootPath / "user" / "direct").WithUid(1);
+
+        public override IActorRefProvider Provider => system.Provider;
+
+        protected override void TellInternal(object message, IActorRef sender) => receive(message);
     }
 }

@@ -8,18 +8,21 @@ public class LaneRoundTrip
     private const int Trips = 50;
     private RawEcho _raw = null!;
     private LaneEcho _lane = null!;
+    private LaneEcho _actors = null!;
 
     [Params(1 << 10, 8 << 10, 100 << 10, 1 << 20)]
     public int Bytes { get; set; }
 
     [GlobalSetup]
-    public async Task StartAsync() => (_raw, _lane) = (await RawEcho.StartAsync(Bytes), await LaneEcho.StartAsync(Bytes));
+    public async Task StartAsync() => (_raw, _lane, _actors) =
+        (await RawEcho.StartAsync(Bytes), await LaneEcho.StartAsync(Bytes, withMailboxes: false), await LaneEcho.StartAsync(Bytes, withMailboxes: true));
 
     [GlobalCleanup]
     public async Task EndAsync()
     {
         await _raw.DisposeAsync();
         await _lane.DisposeAsync();
+        await _actors.DisposeAsync();
     }
 
     [Benchmark(Baseline = true, OperationsPerInvoke = Trips)]
@@ -27,4 +30,7 @@ public class LaneRoundTrip
 
     [Benchmark(OperationsPerInvoke = Trips)]
     public Task Lane() => _lane.RoundTripsAsync(Trips);
+
+    [Benchmark(OperationsPerInvoke = Trips)]
+    public Task LaneBetweenActors() => _actors.RoundTripsAsync(Trips);
 }
