@@ -1,5 +1,6 @@
 using System.Reflection;
 using ActorLlama.Client;
+using Spectre.Console;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
@@ -68,6 +69,7 @@ internal static class CommandLine
             config.SetApplicationVersion($"{Name} {Version}");
             config.UseStrictParsing();
             config.PropagateExceptions();
+            config.ConfigureConsole(AnsiConsole.Console);
             config.AddCommand<NodeCommand>("node").WithDescription("Run one node of a cluster.");
             config.AddCommand<UpCommand>("up").WithDescription("Run a cluster of node processes on this machine.");
             config.AddCommand<ChatCommand>("chat").WithDescription("Talk to a model in the console.");

@@ -15,7 +15,7 @@ internal static class InProcess
             Console.SetIn(new StringReader(input));
             Console.SetOut(output);
             Console.SetError(error);
-            AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+            AnsiConsole.Console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output), Ansi = AnsiSupport.No });
             var exitCode = await CommandLine.RunAsync(arguments);
             return new ProgramRun.Ended(exitCode, output.ToString(), error.ToString());
         }

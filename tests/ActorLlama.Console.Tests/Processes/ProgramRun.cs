@@ -76,7 +76,7 @@ internal sealed class ProgramRun : IDisposable
     {
         public string LastLine => Output.TrimEnd('\n').Split('\n')[^1];
 
-        /// <summary>A clear failure: that exit code, nothing on standard output, one line on standard error that has all the parts.</summary>
+        /// <summary>A clear failure: that exit code, one line on standard error that has all the parts.</summary>
         public void AssertFailed(int exitCode, params string[] parts)
         {
             Assert.True(ExitCode == exitCode, $"exit code {ExitCode}, not {exitCode}: {Error}");
