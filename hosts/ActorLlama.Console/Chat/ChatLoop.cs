@@ -26,8 +26,9 @@ internal sealed class ChatLoop(Attachment attachment, ChatState state, Cancellat
 
         var history = new HistoryFile(HistoryFile.DefaultPath);
         var (messages, fault) = history.Read();
-        Greet(fault);
+        // Before the greeting: what is typed in answer to it belongs to the editor already.
         using var editor = Screen.CanMoveCursor ? new LineEditor(messages) : null;
+        Greet(fault);
         IMessageSource source = editor is not null ? editor : new PlainLines(TypedLines(), isTyped: true);
         // While a message is typed in an editor Ctrl-C is a key; else it stops an answer and not the program.
         using var onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
