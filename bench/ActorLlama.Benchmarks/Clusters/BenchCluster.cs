@@ -15,9 +15,6 @@ internal sealed class BenchCluster : IAsyncDisposable
 
     public ClusterConnection Connection => _attachment.Connection;
 
-    /// <summary>Ids are below this.</summary>
-    public int VocabSize => _attachment.Model.Shape.VocabSize;
-
     public static async Task<BenchCluster> StartAsync(LocalClusterOptions options)
     {
         using var timeout = new CancellationTokenSource(s_start);
@@ -25,9 +22,9 @@ internal sealed class BenchCluster : IAsyncDisposable
     }
 
     /// <summary>A session of random ids that ends after exactly <paramref name="tokens"/>.</summary>
-    public GenerationStream Generate(Random random, int promptTokens, int tokens, int vocabulary) =>
+    public GenerationStream Generate(Random random, int promptTokens, int tokens) =>
         Connection.OpenSession(new GenerationRequest(
-            GenerationRequest.Tokens(Enumerable.Range(0, promptTokens).Select(_ => random.Next(1, vocabulary))), tokens)
+            GenerationRequest.Tokens(Enumerable.Range(0, promptTokens).Select(_ => random.Next(1, _attachment.Model.Shape.VocabSize))), tokens)
         {
             Sampling = new SamplingOptions(0, 1, 0, 0),
             IgnoreEos = true,

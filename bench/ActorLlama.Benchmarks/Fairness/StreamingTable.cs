@@ -22,7 +22,7 @@ internal sealed class StreamingTable : IAsyncDisposable
     public StreamingTable(BenchCluster cluster, int sessions, int mostTokens, Stopwatch clock)
     {
         _clock = clock;
-        _streams = [.. Enumerable.Range(0, sessions).Select(i => cluster.Generate(new Random(i), PromptTokens, mostTokens, cluster.VocabSize))];
+        _streams = [.. Enumerable.Range(0, sessions).Select(i => cluster.Generate(new Random(i), PromptTokens, mostTokens))];
         _readers = [.. _streams.Select(ReadAsync)];
     }
 

@@ -48,7 +48,7 @@ internal sealed class MemoryCommand : AsyncCommand<MemoryCommand.Settings>
         await FullTableAsync(cluster);
         for (var steps = 0; steps < settings.Steps; steps += perRound)
         {
-            await Task.WhenAll(Enumerable.Range(0, Concurrent).Select(i => RunAsync(cluster, new Random(random.Next()), perRound, cluster.VocabSize)));
+            await Task.WhenAll(Enumerable.Range(0, Concurrent).Select(i => RunAsync(cluster, new Random(random.Next()), perRound)));
             samples.Add(MemorySample.Of(steps + perRound, await cluster.AtRestAsync()));
             AnsiConsole.MarkupLineInterpolated($"{samples[^1]}");
         }
@@ -62,15 +62,15 @@ internal sealed class MemoryCommand : AsyncCommand<MemoryCommand.Settings>
 
     /// <summary>Every place taken at once by the longest session there is: pools are as large afterwards as they will ever be.</summary>
     private static async Task FullTableAsync(BenchCluster cluster) => await Task.WhenAll(Enumerable.Range(0, Concurrent).Select(i =>
-        cluster.Generate(new Random(i), LongestPrompt, LongestAnswer, cluster.VocabSize).ReadToEndAsync()));
+        cluster.Generate(new Random(i), LongestPrompt, LongestAnswer).ReadToEndAsync()));
 
     /// <summary>One place at the table: sessions one after the other, every fifth of them cancelled half way, until the round's steps are done.</summary>
-    private static async Task RunAsync(BenchCluster cluster, Random random, int steps, int vocabulary)
+    private static async Task RunAsync(BenchCluster cluster, Random random, int steps)
     {
         for (var left = steps; left > 0;)
         {
-            var tokens = Math.Min(left, random.Next(10, 200));
-            var stream = cluster.Generate(random, random.Next(1, LongestPrompt), tokens, vocabulary);
+            var tokens = Math.Min(left, random.Next(10, LongestAnswer));
+            var stream = cluster.Generate(random, random.Next(1, LongestPrompt), tokens);
             var stopAt = random.Next(5) == 0 ? tokens / 2 : tokens;
             await foreach (var token in stream)
                 if (token.Index + 1 >= stopAt) break;

@@ -60,7 +60,7 @@ internal sealed class TokenCommand : AsyncCommand<TokenCommand.Settings>
     {
         var before = await cluster.AtRestAsync();
         var clock = new Stopwatch();
-        var stream = cluster.Generate(new Random(1), 8, tokens + 1, 256);
+        var stream = cluster.Generate(new Random(1), 8, tokens + 1);
         await foreach (var token in stream)
             if (token.Index == 0) clock.Start();
         clock.Stop();
