@@ -52,7 +52,7 @@ public sealed class SaveTests
         var status = await cluster.StatusAsync();
         // Stopped first, so that it is in the midst of the save however quick the others are.
         var victim = status.Nodes.First(node => node.Node != status.Supervisor && node.Shards.Length > 0).Name;
-        Assert.True(ProcessSignal.TrySend(cluster.Processes.Single(process => process.Name == victim).Pid, ProcessSignal.Stop));
+        cluster.Signal(victim, ProcessSignal.Stop);
         var others = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var save = cluster.Connection.SaveAsync(target, LayoutNames.Unscanned, seen =>
         {

@@ -45,12 +45,9 @@ internal sealed class TestCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>SIGKILL.</summary>
-    public void Kill(string node)
-    {
-        using var process = Process.GetProcessById(Processes.Single(n => n.Name == node).Pid);
-        process.Kill();
-    }
+    public void Kill(string node) => Signal(node, ProcessSignal.Kill);
+
+    public void Signal(string node, int signal) => Assert.True(ProcessSignal.TrySend(Processes.Single(n => n.Name == node).Pid, signal));
 
     public GenerationStream Generate(IEnumerable<int> prompt, int maxTokens, SamplingOptions? sampling = null, int choice = 0, TimeSpan? busyTimeout = null) =>
         Connection.OpenSession(new GenerationRequest(GenerationRequest.Tokens(prompt), maxTokens)
