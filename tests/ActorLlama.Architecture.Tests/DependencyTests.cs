@@ -16,6 +16,7 @@ public sealed class DependencyTests
         ["Planning"] = ["Protocol"],
         ["Checkpoints"] = ["Model", "Kernels"],
         ["Runtime"] = ["Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
+        ["Training"] = ["Runtime", "Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
         ["Client"] = ["Protocol", "Text"],
         ["Node"] = ["Runtime", "Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
     };
