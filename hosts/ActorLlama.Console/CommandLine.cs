@@ -21,11 +21,11 @@ internal static class CommandLine
     {
         try
         {
-            return await App().RunAsync(args);
+            return await App(AnsiConsole.Console).RunAsync(args);
         }
         catch (CommandAppException e)
         {
-            return Fail(WrongUsage, NoNumberIn(args, e.Message) ?? e.Message);
+            return Fail(WrongUsage, UsageFault.Explain(args, e.Message, App));
         }
         catch (OperationCanceledException)
         {
@@ -42,25 +42,13 @@ internal static class CommandLine
         is InvalidDataException or IOException or UnauthorizedAccessException or LocalNodeException
         or ClusterUnreachableException or GenerationFailedException or SaveFailedException;
 
-    /// <summary>The library says which value is no number and not of which option; null when its fault is another.</summary>
-    private static string? NoNumberIn(string[] args, string fault)
-    {
-        const string begins = "Failed to convert '";
-        var end = fault.LastIndexOf("' to ", StringComparison.Ordinal);
-        if (!fault.StartsWith(begins, StringComparison.Ordinal) || end < begins.Length) return null;
-        var value = fault[begins.Length..end];
-        var at = Array.FindIndex(args, arg => arg == value || arg.EndsWith($"={value}", StringComparison.Ordinal));
-        var option = at < 0 ? "an option" : args[at] == value ? args[Math.Max(0, at - 1)] : args[at][..^(value.Length + 1)];
-        return $"\"{value}\" is no number that {option} takes.";
-    }
-
     private static int Fail(int exitCode, string message)
     {
         Console.Error.WriteLine($"error: {message.ReplaceLineEndings(" ").Trim()}");
         return exitCode;
     }
 
-    private static CommandApp App()
+    private static CommandApp App(IAnsiConsole console)
     {
         var app = new CommandApp();
         app.Configure(config =>
@@ -69,7 +57,7 @@ internal static class CommandLine
             config.SetApplicationVersion($"{Name} {Version}");
             config.UseStrictParsing();
             config.PropagateExceptions();
-            config.ConfigureConsole(AnsiConsole.Console);
+            config.ConfigureConsole(console);
             config.AddCommand<NodeCommand>("node").WithDescription("Run one node of a cluster.");
             config.AddCommand<UpCommand>("up").WithDescription("Run a cluster of node processes on this machine.");
             config.AddCommand<ChatCommand>("chat").WithDescription("Talk to a model in the console.");

@@ -8,6 +8,10 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("bogus", "bogus")]
     [InlineData("decode --bogus", "bogus")]
+    [InlineData("chta", "'chta'", "Did you mean chat?")]
+    [InlineData("cluster stauts", "'stauts'", "Did you mean status?")]
+    [InlineData("decode --promt x", "'promt'", "Did you mean --prompt?")]
+    [InlineData("cluster save --too x", "'too'", "Did you mean --to?")]
     [InlineData("chat --mode talk", "\"talk\"", "chat or complete")]
     [InlineData("up --nodes 0", "--nodes is 0", "at least 1")]
     [InlineData("up --nodes two", "\"two\" is no number that --nodes takes")]
@@ -28,6 +32,7 @@ public sealed class CommandLineTests
 
     [Theory]
     [InlineData("decode --model /nowhere/m --prompt x", "\"/nowhere/m\"", "does not exist")]
+    [InlineData("decode --model /etc/hostname --prompt x", "\"/etc/hostname\"", "is a file", "checkpoint folder")]
     [InlineData("decode --model /nowhere/m --prompt-tokens 1,x,3", "\"x\"", "token id")]
     [InlineData("verify --model m --golden /nowhere/g", "/nowhere/g")]
     [InlineData("tokenize --tokenizer /nowhere/t", "\"/nowhere/t\"", "does not exist")]

@@ -34,7 +34,7 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
     {
         foreach (var folder in ModelOfNode.Values.Prepend(Model))
             if (!Directory.Exists(folder))
-                throw new InvalidDataException($"Model: folder \"{folder}\" does not exist. Name a checkpoint folder.");
+                throw new InvalidDataException($"Model: \"{folder}\" {(File.Exists(folder) ? "is a file" : "does not exist")}. Name a checkpoint folder.");
         return this;
     }
 

@@ -12,9 +12,6 @@ public abstract record SupervisorEffect
 
     public sealed record AssignTo(ImmutableArray<NodeId> Nodes, NodeProtocol.Assign Assign) : SupervisorEffect;
 
-    /// <summary>Give the entity of this shard replica to this node (external shard allocation).</summary>
-    public sealed record PlaceShard(int Shard, int Replica, NodeId Node) : SupervisorEffect;
-
     /// <summary>Send to the entity. Its <c>PlanEpoch</c> is the epoch of the shard's placement, so the route that it announces has that epoch.</summary>
     public sealed record Serve(ShardProtocol.Serve Message) : SupervisorEffect;
 

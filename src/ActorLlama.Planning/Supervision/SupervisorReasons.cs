@@ -13,8 +13,15 @@ internal static class SupervisorReasons
         var all = state.Plan.Stages.Length + state.Plan.Shards.Length;
         var loaded = HeldUnits.LoadedStages(state).Length + HeldUnits.LoadedShards(state).Length;
         return loaded == all
-            ? (ClusterState.Ready, $"all {all} parts of the model are loaded")
+            ? (ClusterState.Ready, $"all {all} parts of the model are loaded{FewerReplicas(state)}")
             : (ClusterState.Loading, $"{loaded} of {all} parts of the model are loaded, since {state.Cause}");
+    }
+
+    private static string FewerReplicas(SupervisorState state)
+    {
+        var asked = state.Options.Plan.Replicas;
+        var planned = state.Plan.ExpertShards == 0 ? asked : state.Plan.Shards.Length / state.Plan.ExpertShards;
+        return planned < asked ? $", each expert shard {planned} times instead of {asked}: devices for more are missing" : "";
     }
 
     private static string Forming(SupervisorState state)

@@ -115,7 +115,7 @@ public static class SupervisorRules
     {
         var previous = state.PlanFailure is null ? state.Plan : HeldPlan.From(state.Nodes, state.HighestEpoch);
         var epoch = state.HighestEpoch + 1;
-        var result = PlacementRules.Plan(state.Agreed!.Shape, state.Devices, state.Options.Plan, previous, epoch);
+        var result = PlacementRules.Plan(state.Agreed!.Shape, state.Devices, WithRoomFor(state.Options.Plan, state.Devices, previous), previous, epoch);
         if (result is not PlacementResult.Placed { Plan: var plan })
             return state with { PlanFailure = ((PlacementResult.DoesNotFit)result).Describe(), Cause = cause };
 
@@ -123,6 +123,10 @@ public static class SupervisorRules
         next = Assign(next, next.Nodes, nowMs, effects);
         return ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
     }
+
+    /// <summary>A cluster that serves goes on with fewer replicas when it has lost the devices for them; a new one is told instead.</summary>
+    private static PlanOptions WithRoomFor(PlanOptions asked, ImmutableArray<PlannedDevice> devices, PlacementPlan previous) =>
+        previous.Shards.IsEmpty ? asked : asked with { Replicas = Math.Clamp(devices.Count(d => d.Experts), 1, asked.Replicas) };
 
     private static SupervisorState AssignBehind(
         SupervisorState state, IEnumerable<NodeProtocol.Offer> offers, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
@@ -148,7 +152,6 @@ public static class SupervisorRules
         SupervisorState state, IEnumerable<ShardPlacement> shards, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
     {
         ImmutableArray<ShardPlacement> unheld = [.. shards];
-        effects.AddRange(unheld.Select(s => new SupervisorEffect.PlaceShard(s.Shard, s.Replica, s.Device.Node)));
         effects.AddRange(unheld.Select(s => new SupervisorEffect.Serve(new ShardProtocol.Serve(s.Shard, s.Replica, s.Epoch))));
         return unheld.IsEmpty ? state : state with { ServedMs = nowMs };
     }

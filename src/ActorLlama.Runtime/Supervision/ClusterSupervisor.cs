@@ -93,7 +93,6 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
         {
             case SupervisorEffect.AssignTo assign: TellNodes(assign.Nodes, assign.Assign); break;
             case SupervisorEffect.PublishRoutes publish: TellNodes(publish.Nodes, publish.Routes); break;
-            case SupervisorEffect.PlaceShard: break; // The allocation strategy reads the plan itself.
             case SupervisorEffect.Serve serve: _experts.Tell(serve.Message); break;
             case SupervisorEffect.Refuse refuse: TellNodes([refuse.Node], new NodeProtocol.Refused(refuse.Reason)); break;
             case SupervisorEffect.Report report: _log.Info("Cluster is {State}: {Reason}", report.State, report.Reason); break;

@@ -9,7 +9,6 @@ namespace ActorLlama.Planning.Tests.Supervision;
 /// <summary>Nodes, a supervisor's state and a clock; effects reach the nodes at once.</summary>
 internal sealed class SimulatedCluster
 {
-    private readonly Dictionary<(int, int), NodeId> _locations = [];
     private int _nodes;
 
     public SimulatedCluster(PlanOptions? plan = null, int expected = 3, long memoryBytes = Devices.GiB, ModelShape? shape = null)
@@ -111,11 +110,8 @@ internal sealed class SimulatedCluster
                 foreach (var node in assign.Nodes)
                     if (Alive.TryGetValue(node, out var alive)) alive.Receive(assign.Assign);
                 break;
-            case SupervisorEffect.PlaceShard place:
-                _locations[(place.Shard, place.Replica)] = place.Node;
-                break;
             case SupervisorEffect.Serve { Message: var serve }:
-                if (Alive.TryGetValue(_locations[(serve.Shard, serve.Replica)], out var owner)) owner.Serve(serve);
+                if (Alive.TryGetValue(State.Plan.Shards.Single(s => (s.Shard, s.Replica) == (serve.Shard, serve.Replica)).Device.Node, out var owner)) owner.Serve(serve);
                 break;
             case SupervisorEffect.PublishRoutes publish:
                 foreach (var node in publish.Nodes)

@@ -181,6 +181,22 @@ public sealed class SupervisorChangeTests
     }
 
     [Fact]
+    public void A_cluster_that_lost_the_devices_for_its_replicas_serves_with_fewer_and_says_so()
+    {
+        var options = new PlanOptions(Replicas: 2);
+        var cluster = SimulatedCluster.Ready(2, options);
+        cluster.Lose(cluster.Alive.Values.Last());
+        cluster.Turn(4);
+        Assert.Equal(ClusterState.Ready, cluster.State.State);
+        Assert.Contains("each expert shard 1 times instead of 2: devices for more are missing", cluster.State.Reason, StringComparison.Ordinal);
+
+        cluster.Up(cluster.Add());
+        cluster.Turn(4);
+        PlanAssert.Valid(cluster.Shape, cluster.State.Devices, options, cluster.State.Plan);
+        Assert.EndsWith("are loaded", cluster.State.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_new_supervisor_goes_on_with_what_is_held()
     {
         var cluster = SimulatedCluster.Ready(3, new PlanOptions(Stages: 2, Replicas: 2));

@@ -37,8 +37,7 @@ public sealed class SupervisorFormationTests
         Assert.Equal(nodes.Select(n => n.Id), assign.Nodes.AsEnumerable());
         Assert.Equal(1, assign.Assign.Plan.Epoch);
         Assert.Equal(["n1", "n2"], assign.Assign.Nodes.Select(n => n.Name));
-        Assert.Equal([(0, 0), (1, 0)], cluster.Of<SupervisorEffect.PlaceShard>().Select(p => (p.Shard, p.Replica)));
-        Assert.All(cluster.Of<SupervisorEffect.PlaceShard>().Zip(assign.Assign.Plan.Shards), x => Assert.Equal(x.Second.Device.Node, x.First.Node));
+        Assert.Equal([(0, 0), (1, 0)], assign.Assign.Plan.Shards.Select(p => (p.Shard, p.Replica)));
         Assert.Equal(["0-0", "1-0"], cluster.Of<SupervisorEffect.Serve>().Select(s => s.Message.EntityId));
         var report = Assert.Single(cluster.Of<SupervisorEffect.Report>());
         Assert.Equal((ClusterState.Loading, "0 of 3 parts of the model are loaded, since the cluster formed"), (report.State, report.Reason));
@@ -127,7 +126,6 @@ public sealed class SupervisorFormationTests
         Assert.Empty(cluster.Effects);
         cluster.Tick(1);
         Assert.Equal([node.Id], Assert.Single(cluster.Of<SupervisorEffect.AssignTo>()).Nodes.AsEnumerable());
-        Assert.Single(cluster.Of<SupervisorEffect.PlaceShard>());
         Assert.Single(cluster.Of<SupervisorEffect.Serve>());
         cluster.Tick(299);
         Assert.Empty(cluster.Effects);

@@ -64,7 +64,7 @@ public sealed class SupervisorPropertyTests
                 cluster.Up(joining);
                 if (which % 2 == 0) cluster.Offer(joining);
                 break;
-            case 1 when nodes.Length > 2:
+            case 1 when nodes.Length > 1:
                 cluster.Lose(node);
                 break;
             case 2:
