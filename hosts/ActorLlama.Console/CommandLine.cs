@@ -70,6 +70,11 @@ internal static class CommandLine
             config.AddCommand<InspectCommand>("inspect").WithDescription("Show what a checkpoint or a weight file holds.");
             config.AddCommand<DiffCommand>("diff").WithDescription("Compare two checkpoints tensor by tensor.");
             config.AddCommand<ChecksumCommand>("checksum").WithDescription("Hash a checkpoint's files and compare with its manifest.");
+            config.AddBranch("tokenizer", tokenizer =>
+            {
+                tokenizer.SetDescription("Make a tokenizer.");
+                tokenizer.AddCommand<TokenizerTrainCommand>("train").WithDescription("Learn a tokenizer.model from text.");
+            });
             config.AddBranch("cluster", cluster =>
             {
                 cluster.SetDescription("Look at a running cluster, or save what it holds.");
