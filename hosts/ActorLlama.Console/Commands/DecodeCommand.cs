@@ -15,7 +15,7 @@ internal sealed class DecodeCommand : AsyncCommand<DecodeCommand.Settings>
         public const int DefaultSessions = 8;
 
         [CommandArgument(0, "[FLAGS]")]
-        [Description("MaxText's flags, as key=value, after a settings file if there is one: \"config/decode.conf prompt=hello\".")]
+        [Description(FlagArguments.Description + ": \"config/decode.conf prompt=hello\".")]
         public string[] Flags { get; init; } = [];
 
         [CommandOption("--prompt <TEXT>")]
@@ -55,10 +55,10 @@ internal sealed class DecodeCommand : AsyncCommand<DecodeCommand.Settings>
         public int? LogProbs { get; init; }
 
         /// <summary>The settings file before the flags, or null.</summary>
-        public string? FlagFile => Flags is [var first, ..] && !first.Contains('=', StringComparison.Ordinal) ? first : null;
+        public string? FlagFile => FlagArguments.FileOf(Flags);
 
         /// <summary>The flags as they were given, without those of the file. Throws <see cref="InvalidDataException"/>.</summary>
-        public RunFlags GivenFlags() => RunFlags.Parse(Flags.Skip(FlagFile is null ? 0 : 1));
+        public RunFlags GivenFlags() => FlagArguments.GivenOf(Flags);
 
         public override ValidationResult Validate() =>
             base.Validate() is { Successful: false } wrong ? wrong

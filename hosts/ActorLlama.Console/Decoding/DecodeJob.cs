@@ -16,11 +16,10 @@ internal sealed record DecodeJob(DecodeCommand.Settings Settings, RunFlags? Flag
     public static DecodeJob Of(DecodeCommand.Settings settings)
     {
         if (settings.Flags.Length == 0) return new(settings, null, new OptionRules(settings));
-        var flags = settings.GivenFlags();
-        if (settings.FlagFile is { } file) flags = flags.Over(FlagFile.Read(file), file);
+        var flags = FlagArguments.AllOf(settings.Flags);
         if (DecodeUsage.Fault(settings, flags) is { } fault) throw new InvalidDataException(fault);
         var rules = new FlagRules(flags);
-        if (string.Join(", ", flags.WithoutEffect(FlagUse.Decode)) is { Length: > 0 } names) Console.Error.WriteLine($"without effect here: {names}");
+        FlagArguments.TellWithoutEffect(flags, FlagUse.Decode);
         return new(settings, flags, rules);
     }
 

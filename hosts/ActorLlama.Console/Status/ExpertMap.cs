@@ -37,7 +37,15 @@ internal sealed record ExpertMap(ImmutableArray<int> Layers, int Experts, long[]
         return new ExpertMap([.. Enumerable.Range(0, shape.Layers.Length).Where(i => shape.Layers[i].IsMoe)], experts, tokens);
     }
 
+    /// <summary>Writes the map of what the nodes of a cluster have computed.</summary>
     public void Write(IAnsiConsole console, int columns)
+    {
+        console.Write(ToText(columns, $"Tokens by layer and expert since the shards were loaded: {Number(Tokens.Sum())}"));
+        console.WriteLine();
+    }
+
+    /// <summary>The map under a title, no line longer than <paramref name="columns"/>.</summary>
+    public Paragraph ToText(int columns, string title)
     {
         var perCell = 1;
         while ((Experts + perCell - 1) / perCell > columns - LabelColumns - 3) perCell++;
@@ -45,28 +53,25 @@ internal sealed record ExpertMap(ImmutableArray<int> Layers, int Experts, long[]
         var sums = new long[Layers.Length, cells];
         for (var i = 0; i < Tokens.Length; i++) sums[i / Experts, i % Experts / perCell] += Tokens[i];
         var most = sums.Cast<long>().Max();
-        console.WriteLine(Fitted($"Tokens by layer and expert since the shards were loaded: {Number(Tokens.Sum())}", columns));
-        console.WriteLine($"{"layer",LabelColumns} experts 0-{Experts - 1}");
+        var text = new Paragraph($"{Fitted(title, columns)}\n{"layer",LabelColumns} experts 0-{Experts - 1}\n");
         for (var row = 0; row < Layers.Length; row++)
         {
-            console.Write($"{Layers[row],LabelColumns} |");
-            for (var cell = 0; cell < cells; cell++) WriteCell(console, Heat(sums[row, cell], most));
-            console.WriteLine("|");
+            text.Append($"{Layers[row],LabelColumns} |");
+            for (var cell = 0; cell < cells; cell++)
+            {
+                var heat = Heat(sums[row, cell], most);
+                text.Append(Ramp[heat].ToString(), new Style(s_heat[heat]));
+            }
+
+            text.Append("|\n");
         }
 
-        if (perCell > 1) console.WriteLine($"{perCell} experts in a cell");
-        console.WriteLine(Fitted($"\"{Ramp}\": from none to {Number(most)} tokens", columns));
+        if (perCell > 1) text.Append($"{perCell} experts in a cell\n");
+        return text.Append(Fitted($"\"{Ramp}\": from none to {Number(most)} tokens", columns));
     }
 
     /// <summary>0 for none, 9 for <paramref name="most"/>, in even steps between.</summary>
     internal static int Heat(long tokens, long most) => tokens == 0 ? 0 : (int)Math.Clamp(Math.Ceiling(9.0 * tokens / most), 1, 9);
-
-    private static void WriteCell(IAnsiConsole console, int heat)
-    {
-        var cell = Ramp[heat].ToString();
-        if (console.Profile.Capabilities.ColorSystem == ColorSystem.NoColors) console.Write(cell);
-        else console.Write(cell, new Style(s_heat[heat]));
-    }
 
     private static string Fitted(string text, int columns) => text.Length <= columns ? text : text[..columns];
 

@@ -39,7 +39,8 @@ public sealed class CheckpointSaver(RunFolder folder, bool isAsync) : IDisposabl
             {
                 copy.Dispose();
             }
-        }) { IsBackground = true, Name = "checkpoint" };
+        })
+        { IsBackground = true, Name = "checkpoint" };
         _writing.Start();
     }
 
