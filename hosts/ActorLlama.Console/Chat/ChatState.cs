@@ -75,7 +75,7 @@ internal sealed record ChatState(
             "/load" => WithFile(command, value, Request.Load),
             "/image" => new Step(this, "Images: not yet. The model that is served reads text only."),
             "/reset" => new Step(this with { Dialog = [] }, "forgotten"),
-            "/quit" => new Step(this, null, Request.Quit),
+            "/quit" or "/exit" => new Step(this, null, Request.Quit),
             _ => new Step(this, $"\"{command}\" is no command. /help lists them."),
         };
     }

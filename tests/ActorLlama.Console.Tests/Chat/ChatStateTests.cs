@@ -86,6 +86,7 @@ public sealed class ChatStateTests
         foreach (var command in new[] { "/help", "/temp", "/top-p", "/seed", "/max", "/stats", "/cluster", "/reset", "/quit", "/system", "/stop", "/experts", "/save", "/load", "/image" })
             Assert.Contains(command, help, StringComparison.Ordinal);
         Assert.Equal(ChatState.Request.Quit, s_chat.Run("/quit").Request);
+        Assert.Equal(ChatState.Request.Quit, s_chat.Run("/exit").Request);
         Assert.Equal(ChatState.Request.ShowCluster, s_chat.Run("/cluster").Request);
     }
 }
