@@ -85,8 +85,8 @@ internal sealed class SimulatedTraining
     /// <summary>Losses of the steps that coordinators said were done.</summary>
     public Dictionary<long, HashSet<double>> Losses { get; } = [];
 
-    /// <summary>Devices and coordinators that died.</summary>
-    public int Deaths { get; private set; }
+    /// <summary>Who died, and in which phase of the run.</summary>
+    public List<(string Who, Type Phase)> Deaths { get; } = [];
 
     public void Run(int mostEvents)
     {
@@ -248,7 +248,7 @@ internal sealed class SimulatedTraining
             case 0 or 1 or 2 when devices.Count > 0:
                 var victim = devices[_random.Next(devices.Count)];
                 Note($"{victim} dies");
-                Deaths++;
+                Deaths.Add(("owner", _coordinators[_current].Phase.GetType()));
                 Lose(victim, afterMs: 0);
                 break;
             case 3 or 4:
@@ -256,7 +256,7 @@ internal sealed class SimulatedTraining
                 var old = _current;
                 var lingersMs = _random.Next(2) * _random.Next(5000);
                 Note($"coordinator {old} dies in {lingersMs} ms");
-                Deaths++;
+                Deaths.Add(("coordinator", _coordinators[_current].Phase.GetType()));
                 if (lingersMs == 0) _coordinators.Remove(old);
                 else _later.Enqueue(() => _coordinators.Remove(old), _nowMs + lingersMs);
                 StartCoordinator();
