@@ -13,6 +13,7 @@ public static class NodeProgram
     /// </summary>
     public static async Task<int> RunAsync(NodeArguments arguments, CancellationToken stop)
     {
+        ProcessSettings.Apply();
         var options = NodeOptionsReader.Read(HoconFiles.Load(arguments.ConfigFile, arguments.Overrides));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         if (options.EndsWithStandardInput) Lifeline.Hold(ending.Cancel);

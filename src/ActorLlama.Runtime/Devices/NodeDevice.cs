@@ -17,13 +17,13 @@ internal sealed record NodeDevice(DeviceOptions Options, IBackend Backend, strin
         Backend.Dispose();
     }
 
-    /// <summary>The dispatcher's settings: a pool of one thread, one message at a time.</summary>
+    /// <summary>The dispatcher's settings: one thread, one message at a time.</summary>
     public static string DispatcherHocon(int index) =>
         $$"""
         {{DispatcherName(index)}} {
-          type = ForkJoinDispatcher
+          type = Dispatcher
+          executor = "{{typeof(DeviceExecutorConfigurator).AssemblyQualifiedName}}"
           throughput = 1
-          dedicated-thread-pool { thread-count = 1, threadtype = background }
         }
         """;
 
