@@ -95,9 +95,10 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
         Perform(_state.Failed(failed, _node.NowMs), null);
     }
 
+    /// <summary>Stages come first: a device waits for its next batch, and sessions for no answer of it.</summary>
     private void Perform(ImmutableArray<SchedulerEffect> effects, BytesPayload? logits)
     {
-        foreach (var effect in effects)
+        foreach (var effect in effects.OrderBy(e => e is not (SchedulerEffect.RunBatch or SchedulerEffect.Free)))
             switch (effect)
             {
                 case SchedulerEffect.RunBatch run: SendToStage0(run.ToMessage(_self)); break;

@@ -22,6 +22,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     private RouteTable _routes;
     private LaneTarget _self;
     private long _tickedMs;
+    private bool _isTicking;
 
     public ExpertRouter(NodeContext node, NodeDevice device)
     {
@@ -72,12 +73,14 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs);
         var key = (dispatch.Batch, dispatch.Layer);
         _layers.Add(key, new ExpertLayer(dispatch.Routing, calls));
-        if (_layers.Count == 1) StartTicking();
+        if (!_isTicking) StartTicking();
         Perform(key, calls.Start(_routes, _node.NowMs), null);
     }
 
+    /// <summary>The tick ends itself when it finds nothing to do: a layer is too short to start and end a timer for.</summary>
     private void StartTicking()
     {
+        _isTicking = true;
         _tickedMs = _node.NowMs;
         Timers.StartPeriodicTimer(nameof(RetryTick), new RetryTick(), s_tick);
     }
@@ -110,6 +113,13 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
 
     private void Tick()
     {
+        if (_layers.Count == 0)
+        {
+            _isTicking = false;
+            Timers.Cancel(nameof(RetryTick));
+            return;
+        }
+
         var now = _node.NowMs;
         var wasDeaf = now - _tickedMs > 4 * s_tick.TotalMilliseconds;
         _tickedMs = now;
@@ -163,9 +173,5 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         foreach (var key in _layers.Keys.Where(k => batch is null || k.Batch == batch).ToArray()) Remove(key)?.Dispose();
     }
 
-    private ExpertLayer? Remove((BatchId, int) key)
-    {
-        if (_layers.Remove(key, out var layer) && _layers.Count == 0) Timers.Cancel(nameof(RetryTick));
-        return layer;
-    }
+    private ExpertLayer? Remove((BatchId, int) key) => _layers.Remove(key, out var layer) ? layer : null;
 }

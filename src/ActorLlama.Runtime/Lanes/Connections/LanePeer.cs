@@ -47,7 +47,7 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
     {
         var connection = Current().Outbound[(int)LaneSocket.Main];
         if (connection is null || !connection.Queue.Answer(request)) return false;
-        connection.Wake();
+        if (connection.Queue.HasNext) connection.Wake();
         return true;
     }
 
