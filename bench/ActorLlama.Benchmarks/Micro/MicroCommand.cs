@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ActorLlama.Runtime.Configuration;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Diagnosers;
@@ -22,6 +23,8 @@ internal sealed class MicroCommand : Command<MicroCommand.Settings>
 
     public override int Execute(CommandContext context, Settings settings, CancellationToken cancellation)
     {
+        // As a node's: lane and floor alike.
+        ProcessSettings.Apply();
         // In this process: what is measured needs the native libraries beside this program, and a build per benchmark takes longer than the runs.
         var config = ManualConfig.CreateEmpty()
             .AddJob(Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance).WithIterationCount(12).WithWarmupCount(4))

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using ActorLlama.Benchmarks.Clusters;
 using ActorLlama.Cli;
 using ActorLlama.Protocol;
@@ -9,8 +10,8 @@ using Spectre.Console.Cli;
 namespace ActorLlama.Benchmarks.Tokens;
 
 /// <summary>
-/// One session decodes: of a token's time, what devices spend in stages and in experts (one after the other, as one token has one path
-/// through the model), and the rest: actors, lanes, waiting. Rounds of the two clusters alternate.
+/// Sessions decode: of a token's time, what devices spend in stages and in experts (one after the other where there is one session, as one
+/// token has one path through the model), and the rest: actors, lanes, waiting. Rounds of the clusters alternate.
 /// </summary>
 internal sealed class TokenCommand : AsyncCommand<TokenCommand.Settings>
 {
@@ -28,20 +29,45 @@ internal sealed class TokenCommand : AsyncCommand<TokenCommand.Settings>
         [CommandOption("--rounds <N>")]
         [DefaultValue(7)]
         public int Rounds { get; init; } = 7;
+
+        [CommandOption("--streams <N>")]
+        [Description("Sessions that decode at once.")]
+        [DefaultValue(1)]
+        public int Streams { get; init; } = 1;
+
+        [CommandOption("--nodes <N,N>")]
+        [Description("Processes of each cluster.")]
+        [DefaultValue("1,3")]
+        public string Nodes { get; init; } = "1,3";
+
+        [CommandArgument(0, "[SETTING]")]
+        [Description("key=value settings for every node.")]
+        public string[] Overrides { get; init; } = [];
     }
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellation)
     {
-        await using var one = await BenchCluster.StartAsync(new LocalClusterOptions(1, settings.Model));
-        await using var three = await BenchCluster.StartAsync(new LocalClusterOptions(3, settings.Model));
-        (string Name, BenchCluster Cluster, List<TokenSplit> Splits)[] runs = [("1 process", one, []), ("3 processes", three, [])];
-        for (var round = -1; round < settings.Rounds; round++)
-            foreach (var (_, cluster, splits) in runs)
+        List<(string Name, BenchCluster Cluster, List<TokenSplit> Splits)> runs = [];
+        try
+        {
+            foreach (var nodes in settings.Nodes.Split(',').Select(n => int.Parse(n, CultureInfo.InvariantCulture)))
             {
-                var split = await MeasureAsync(cluster, settings.Tokens);
-                // The first round compiles.
-                if (round >= 0) splits.Add(split);
+                var options = new LocalClusterOptions(nodes, settings.Model) { Settings = [.. settings.Overrides] };
+                runs.Add((nodes == 1 ? "1 process" : $"{nodes} processes", await BenchCluster.StartAsync(options), []));
             }
+
+            for (var round = -1; round < settings.Rounds; round++)
+                foreach (var (_, cluster, splits) in runs)
+                {
+                    var split = await MeasureAsync(cluster, settings.Tokens, settings.Streams);
+                    // The first round compiles.
+                    if (round >= 0) splits.Add(split);
+                }
+        }
+        finally
+        {
+            foreach (var (_, cluster, _) in runs) await cluster.DisposeAsync();
+        }
 
         var table = new Table().AddColumns("per token", "wall µs", "stages µs", "experts µs", "rest µs", "rest %", "lane bytes");
         foreach (var (name, _, splits) in runs)
@@ -56,19 +82,27 @@ internal sealed class TokenCommand : AsyncCommand<TokenCommand.Settings>
         return 0;
     }
 
-    private static async Task<TokenSplit> MeasureAsync(BenchCluster cluster, int tokens)
+    /// <summary>All streams decode the same number of tokens; the clock runs from when the last of them has its first one.</summary>
+    private static async Task<TokenSplit> MeasureAsync(BenchCluster cluster, int tokens, int streams)
     {
         var before = await cluster.AtRestAsync();
+        var (begun, all, timed) = (0, 0, 0);
         var clock = new Stopwatch();
-        var stream = cluster.Generate(new Random(1), 8, tokens + 1);
-        await foreach (var token in stream)
-            if (token.Index == 0) clock.Start();
+        await Task.WhenAll(Enumerable.Range(1, streams).Select(seed => Task.Run(async () =>
+        {
+            await foreach (var token in cluster.Generate(new Random(seed), 8, tokens))
+            {
+                Interlocked.Increment(ref all);
+                if (clock.IsRunning) Interlocked.Increment(ref timed);
+                else if (token.Index == 0 && Interlocked.Increment(ref begun) == streams) clock.Start();
+            }
+        })));
         clock.Stop();
         var after = await cluster.AtRestAsync();
         return new TokenSplit(
-            clock.Elapsed.TotalMicroseconds / tokens, Spent(c => c.StageMicros), Spent(c => c.ExpertMicros), Spent(c => c.LaneBytesSent));
+            clock.Elapsed.TotalMicroseconds / timed, Spent(c => c.StageMicros), Spent(c => c.ExpertMicros), Spent(c => c.LaneBytesSent));
 
         double Spent(Func<NodeProtocol.NodeCounters, long> of) =>
-            (after.Nodes.Sum(n => of(n.Counters)) - before.Nodes.Sum(n => of(n.Counters))) / (double)tokens;
+            (after.Nodes.Sum(n => of(n.Counters)) - before.Nodes.Sum(n => of(n.Counters))) / (double)all;
     }
 }

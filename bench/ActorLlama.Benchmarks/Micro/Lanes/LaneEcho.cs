@@ -1,4 +1,5 @@
 using ActorLlama.Protocol;
+using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Lanes;
 using Akka.Actor;
 using Akka.Configuration;
@@ -6,8 +7,8 @@ using Akka.Configuration;
 namespace ActorLlama.Benchmarks.Micro.Lanes;
 
 /// <summary>
-/// The product's path: a request over the lane to another node, which answers with a payload of the same size. Both ends are actors with
-/// mailboxes, or called by the lane's own thread: the difference is what mailboxes cost.
+/// The product's path: a request over the lane to another node, which answers with a payload of the same size. Both ends are actors on
+/// devices' threads, or called by the lane's own thread: the difference is what mailboxes cost.
 /// </summary>
 public sealed class LaneEcho : IAsyncDisposable
 {
@@ -47,12 +48,12 @@ public sealed class LaneEcho : IAsyncDisposable
     }
 
     private static IActorRef Listen(ActorSystem system, Action<object> receive, bool withMailbox) => withMailbox
-        ? system.ActorOf(Props.Create(() => new Listener(receive)), "listener")
+        ? system.ActorOf(Props.Create(() => new Listener(receive)).WithDispatcher(NodeDevice.DispatcherName(0)), "listener")
         : new DirectRef((ExtendedActorSystem)system, receive);
 
     private static async Task<(ActorSystem System, Lane Lane, NodeProtocol.NodeAddress Address)> StartNodeAsync(string name)
     {
-        var system = ActorSystem.Create(name, ConfigurationFactory.ParseString("akka.loglevel = WARNING"));
+        var system = ActorSystem.Create(name, ConfigurationFactory.ParseString($"akka.loglevel = WARNING\n{NodeDevice.DispatcherHocon(0)}"));
         var self = new NodeId($"akka.tcp://{name}@127.0.0.1:1", 1);
         var lane = new Lane(system, new LaneOptions(), new LaneIdentity(self, new(ProtocolVersion.Current, "digest", "print")), TimeProvider.System);
         return (system, lane, new(self, name, await lane.StartAsync()));
