@@ -3,6 +3,7 @@ using ActorLlama.Benchmarks.Loading;
 using ActorLlama.Benchmarks.Memory;
 using ActorLlama.Benchmarks.Micro;
 using ActorLlama.Benchmarks.Tokens;
+using ActorLlama.Benchmarks.Training;
 using Spectre.Console.Cli;
 
 var app = new CommandApp();
@@ -14,5 +15,6 @@ app.Configure(config =>
     config.AddCommand<LoadingCommand>("loading").WithDescription("A whole model into one CPU device, from each of the folders: time, and memory of its own.");
     config.AddCommand<FairnessCommand>("fairness").WithDescription("A long prompt among streaming sessions: by how much it delays their tokens, beside the time of a chunk.");
     config.AddCommand<MemoryCommand>("memory").WithDescription("Thousands of steps with sessions coming and going: what the nodes hold at rest, with a plot.");
+    config.AddCommand<TrainingCommand>("training").WithDescription("Training steps of a fresh model on one device: tokens a second, and what the time is spent on.");
 });
 return await app.RunAsync(args);

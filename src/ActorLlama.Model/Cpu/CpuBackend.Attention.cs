@@ -65,7 +65,7 @@ public sealed unsafe partial class CpuBackend
         var row = 0;
         foreach (var sequence in rows.Sequences)
         {
-            var cache = sequence.Cache as CpuKvCache ?? throw new ArgumentException($"Attend: a cache of type {sequence.Cache.GetType().Name} was given; make it with this backend's NewCache.");
+            var cache = sequence.Cache as CpuKvCache ?? throw new ArgumentException($"Attend: a cache of type {sequence.Cache?.GetType().Name ?? "null"} was given; make it with this backend's NewCache.");
             if (sequence.Count > 0 && Array.IndexOf(places, cache, 0, row) >= 0) throw new ArgumentException("Attend: one cache appears twice in a batch. Send its rows as one range.");
             cache.Begin(layer, sequence.Start, sequence.Count);
             for (var i = 0; i < sequence.Count; i++) places[row++] = cache;

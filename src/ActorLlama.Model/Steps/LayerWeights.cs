@@ -4,7 +4,7 @@ namespace ActorLlama.Model;
 internal sealed record LayerWeights(
     Weight AttnNorm, Weight Q, Weight K, Weight V, Weight O, Weight FfnNorm, FfnWeights Ffn, Weight? Router)
 {
-    public static LayerWeights Load(WeightLoader from, LlamaConfig config, int layer) => new(
+    public static LayerWeights Load(IHeldWeights from, LlamaConfig config, int layer) => new(
         from.Vector(ParameterNames.AttnNorm(layer)),
         from.Linear(ParameterNames.AttnQ(layer)),
         from.Linear(ParameterNames.AttnK(layer)),

@@ -9,7 +9,7 @@ public sealed class TrunkStage : IDisposable
 {
     private readonly IBackend _backend;
     private readonly LlamaConfig _config;
-    private readonly WeightLoader _weights;
+    private readonly IHeldWeights _weights;
     private readonly LayerWeights[] _layers;
     private readonly Weight? _embedding, _finalNorm, _head;
 
@@ -21,6 +21,12 @@ public sealed class TrunkStage : IDisposable
         for (var i = 0; i < layers.Count; i++) _layers[i] = LayerWeights.Load(weights, config, layers.First + i);
         _finalNorm = IsLast ? weights.Vector(ParameterNames.FinalNorm) : null;
         _head = IsLast ? weights.Linear(config.TieEmbeddings ? ParameterNames.Embed : ParameterNames.LmHead) : null;
+    }
+
+    private TrunkStage(IBackend backend, LlamaConfig config, int layer, GivenWeights weights)
+    {
+        (_backend, _config, _weights, Layers) = (backend, config, weights, new LayerRange(layer, 1));
+        _layers = [LayerWeights.Load(weights, config, layer)];
     }
 
     public LayerRange Layers { get; }
@@ -62,6 +68,10 @@ public sealed class TrunkStage : IDisposable
             throw;
         }
     }
+
+    /// <summary>One layer, with neither embedding nor head, over weights by canonical name that the caller keeps and disposes after the stage.</summary>
+    public static TrunkStage OfLayer(IBackend backend, LlamaConfig config, int layer, Func<string, Weight> weights) =>
+        new(backend, config, layer, new GivenWeights(weights));
 
     /// <summary>A fresh cache for this stage's layers of one sequence.</summary>
     public KvCache NewCache() => _backend.NewCache(Layers.First, Layers.Count);

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace ActorLlama.Model;
 
 /// <summary>Loads weights by canonical name, checked against the config, and holds them until disposed.</summary>
-internal sealed class WeightLoader(IBackend backend, LlamaConfig config, ITensorSource source, WeightLoading loading) : IDisposable
+internal sealed class WeightLoader(IBackend backend, LlamaConfig config, ITensorSource source, WeightLoading loading) : IHeldWeights
 {
     private readonly ParameterTable _table = ParameterTable.Of(config);
     private readonly List<(ImmutableArray<string> Names, Weight Weight)> _weights = [];

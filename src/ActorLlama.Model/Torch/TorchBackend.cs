@@ -14,12 +14,15 @@ public sealed class TorchBackend : IBackend
     private readonly ScalarType _type;
     private readonly TorchPositions _positions;
     private readonly TorchKvBlocks _kvBlocks;
+    private readonly ExpertKernel _experts;
 
     /// <param name="config">The model: head widths, positions and masks come from it.</param>
     /// <param name="device">"cpu", "cpu:N" or "cuda:N"; <see cref="InvalidDataException"/> when there is none.</param>
     /// <param name="activations">Type of all values between two primitives, and of the KV cache.</param>
-    public TorchBackend(LlamaConfig config, string device, ActivationType activations)
+    /// <param name="strategy">How products over experts are computed.</param>
+    public TorchBackend(LlamaConfig config, string device, ActivationType activations, MoeStrategy strategy = MoeStrategy.Grouped)
     {
+        _experts = ExpertKernel.Of(strategy);
         _device = TorchDevices.Find(device);
         (_config, Activations) = (config, activations);
         Device = device.Contains(':', StringComparison.Ordinal) ? device : device + ":0";
@@ -151,7 +154,31 @@ public sealed class TorchBackend : IBackend
     {
         using var scope = NewDisposeScope();
         var (gateUp_ED2F, down_EFD, first) = TorchWeight.ExpertsOf(expertWeights);
-        return new TorchActivation(TorchRouting.RunGroups(TorchActivation.Of(rows), experts, gateUp_ED2F, down_EFD, first));
+        return new TorchActivation(ExpertFfns.Run(_experts, TorchActivation.Of(rows), experts, gateUp_ED2F, down_EFD, first));
+    }
+
+    /// <summary>Matrix products over experts that were launched so far.</summary>
+    public long ExpertProducts => _experts.Products;
+
+    /// <summary>
+    /// Backward of <see cref="ExpertFfn"/> (spec 6.5), without a graph: recomputes what is between, adds the weights' gradients to sums and returns that of the rows. An
+    /// expert without rows adds nothing: its sum stays exactly what it was.
+    /// </summary>
+    /// <param name="rows">The rows that went in [A,D].</param>
+    /// <param name="experts">Each row's expert, absolute.</param>
+    /// <param name="expertWeights">The group of experts.</param>
+    /// <param name="gradient">Gradient of each row's output [A,D].</param>
+    /// <param name="gateUpSum_ED2F">Sum of gate_up's gradients, float32 [n,D,2F].</param>
+    /// <param name="downSum_EFD">Sum of down's gradients, float32 [n,F,D].</param>
+    public Activation ExpertFfnBackward(
+        Activation rows, ReadOnlySpan<int> experts, Weight expertWeights, Activation gradient, Tensor gateUpSum_ED2F, Tensor downSum_EFD)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var (gateUp_ED2F, down_EFD, first) = TorchWeight.ExpertsOf(expertWeights);
+        return new TorchActivation(
+            ExpertFfns.Backward(
+                _experts, TorchActivation.Of(rows), experts, gateUp_ED2F, down_EFD, first, TorchActivation.Of(gradient), gateUpSum_ED2F, downSum_EFD));
     }
 
     public Activation Add(Activation a, Activation b) => new TorchActivation(TorchActivation.Of(a) + TorchActivation.Of(b));
@@ -194,7 +221,8 @@ public sealed class TorchBackend : IBackend
 
     private Tensor AttendOne(Tensor q_nD, Tensor k_nD, Tensor v_nD, int layer, SequenceRows rows)
     {
-        var cache = (TorchKvCache)rows.Cache;
+        if (rows.Cache is not { } held) return TorchMath.Attention(Heads(q_nD), Heads(k_nD), Heads(v_nD), rows.Start, rows.Start, _config.ChunkOf(layer));
+        var cache = (TorchKvCache)held;
         cache.Write(layer, rows.Start, k_nD, v_nD);
         // Earlier positions come from the cache, the batch's own from the graph.
         var first = cache.FirstVisible(layer, rows.Start);

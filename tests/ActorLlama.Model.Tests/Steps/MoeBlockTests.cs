@@ -9,13 +9,17 @@ public sealed class MoeBlockTests
 {
     private const float Tolerance = 1e-4f;
 
-    [SharedFact]
-    public void Forward_and_backward_equal_the_reference()
+    [SharedTheory]
+    [InlineData(MoeStrategy.Dense)]
+    [InlineData(MoeStrategy.Grouped)]
+    [InlineData(MoeStrategy.Ragged)]
+    public void Forward_and_backward_equal_the_reference(MoeStrategy strategy)
     {
         TorchRuntime.EnsureLoaded();
+        TorchDevices.LimitThreads(1);
         using var scope = NewDisposeScope();
         var golden = SafetensorsFixture.Open("fixtures", "moe", "block.safetensors");
-        using var backend = Backends.Create(Backends.Torch, ModelShapes.Read("tiny-scout"));
+        using var backend = new TorchBackend(ModelShapes.Read("tiny-scout"), "cpu", ActivationType.Float32, strategy);
         Tensor gateUp = Leaf("w.experts.gate_up_proj"), down = Leaf("w.experts.down_proj"), router = Leaf("w.router.weight");
         Tensor sharedGate = Leaf("w.shared_expert.gate_proj.weight"), sharedUp = Leaf("w.shared_expert.up_proj.weight");
         Tensor sharedDown = Leaf("w.shared_expert.down_proj.weight"), x = Leaf("x");
@@ -41,11 +45,55 @@ public sealed class MoeBlockTests
         Assert.Equal(0, gateUp.grad!.select(0, 4).abs().max().item<float>());
         Assert.Equal(0, down.grad!.select(0, 4).abs().max().item<float>());
 
+        // The same without a graph, as training goes back through the experts of another device.
+        Tensor gateUpSum = zeros_like(gateUp), downSum = zeros_like(down);
+        using var rows = new TorchActivation(TorchActivation.Of(routing.Scaled).detach());
+        using var dy = new TorchActivation(Constant("dy"));
+        using var back = backend.ExpertFfnBackward(rows, routing.Experts, new TorchWeight(gateUp.detach(), down.detach()), dy, gateUpSum, downSum);
+        Close.All(golden.Floats("grad.experts.gate_up_proj"), Values(gateUpSum), "grad.experts.gate_up_proj", Tolerance);
+        Close.All(golden.Floats("grad.experts.down_proj"), Values(downSum), "grad.experts.down_proj", Tolerance);
+        Assert.Equal(0, gateUpSum.select(0, 4).abs().max().item<float>());
+        Assert.Equal(0, downSum.select(0, 4).abs().max().item<float>());
+        var again = TorchActivation.Of(routing.Scaled).detach().requires_grad_(true);
+        using var input2 = new TorchActivation(again.alias());
+        using var routed2 = backend.ExpertFfn(input2, routing.Experts, new TorchWeight(gateUp.detach(), down.detach()));
+        TorchActivation.Of(routed2).backward([Constant("dy")]);
+        Close.All(Values(again.grad!), Values(TorchActivation.Of(back)), "gradient of the experts' rows", Tolerance);
+
         void Check(Tensor leaf, string name) => Close.All(golden.Floats(name), Values(leaf.grad!), name, Tolerance);
 
         Tensor Leaf(string name) => Constant(name).requires_grad_();
 
         Tensor Constant(string name) => tensor(golden.Floats(name), [.. golden.Shape(name).Select(size => (long)size)]);
+    }
+
+    [Theory]
+    [InlineData(MoeStrategy.Dense, 2)]
+    [InlineData(MoeStrategy.Grouped, 8)]
+    [InlineData(MoeStrategy.Ragged, 4)]
+    public void Each_strategy_launches_its_own_products(MoeStrategy strategy, int products)
+    {
+        TorchRuntime.EnsureLoaded();
+        TorchDevices.LimitThreads(1);
+        using var scope = NewDisposeScope();
+        using var backend = new TorchBackend(ModelShapes.Read("tiny-scout"), "cpu", ActivationType.Float32, strategy);
+        // Of 1100 rows all but one go to expert 2, which takes three tiles of 512; one to expert 0; none to the others.
+        using var weights = new TorchWeight(ones(4, 2, 6) * 0.5f, ones(4, 3, 2) * 0.5f);
+        int[] experts = [.. Enumerable.Repeat(2, 1099), 0];
+        using var rows = new TorchActivation(arange(0, 2200, ScalarType.Float32).view(1100, 2) / 2200);
+
+        using var y = backend.ExpertFfn(rows, experts, weights);
+        Assert.Equal(products, backend.ExpertProducts);
+
+        Tensor gateUpSum = zeros(4, 2, 6), downSum = zeros(4, 3, 2);
+        using var back = backend.ExpertFfnBackward(rows, experts, weights, rows, gateUpSum, downSum);
+        using var oracle = new TorchBackend(ModelShapes.Read("tiny-scout"), "cpu", ActivationType.Float32, MoeStrategy.Ragged);
+        Tensor gateUpOracle = zeros(4, 2, 6), downOracle = zeros(4, 3, 2);
+        using var backOracle = oracle.ExpertFfnBackward(rows, experts, weights, rows, gateUpOracle, downOracle);
+        Close.All(Values(TorchActivation.Of(backOracle)), Values(TorchActivation.Of(back)), "rows", 1e-5f);
+        Close.All(Values(gateUpOracle), Values(gateUpSum), "gate_up", 1e-5f);
+        Close.All(Values(downOracle), Values(downSum), "down", 1e-5f);
+        foreach (var idle in new[] { 1, 3 }) Assert.Equal(0, gateUpSum.select(0, idle).abs().max().item<float>() + downSum.select(0, idle).abs().max().item<float>());
     }
 
     [Theory]

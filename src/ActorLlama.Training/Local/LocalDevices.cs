@@ -1,0 +1,117 @@
+using System.Collections.Immutable;
+using ActorLlama.Model;
+using static TorchSharp.torch;
+
+namespace ActorLlama.Training;
+
+/// <summary>
+/// Logical devices of one process, each with its share of the trunk, and the owners of the experts: what training actors are in a cluster, called one after the other. Every
+/// tensor that comes out is the caller's.
+/// </summary>
+internal sealed class LocalDevices : IDisposable
+{
+    private readonly LlamaConfig _config;
+    private readonly ImmutableArray<ImmutableArray<Parameter>> _segments;
+    private readonly List<TorchBackend> _backends = [];
+    private readonly List<ParameterShard> _trunks = [];
+    private readonly List<ExpertOwner> _experts = [];
+
+    public LocalDevices(
+        LlamaConfig config, TrainerOptions options, Func<string, TensorData> weights, Func<string, (TensorData Mean, TensorData Variance)>? moments)
+    {
+        _config = config;
+        _segments = TrunkSegments.Of(config);
+        Chunks = new NormChunks(options.Pieces, config.IsMoe.Contains(true) ? config.Experts : 0);
+        try
+        {
+            for (var device = 0; device < options.Devices; device++)
+            {
+                _backends.Add(new TorchBackend(config, options.Device, options.Compute, options.Strategy));
+                _trunks.Add(ParameterShard.Load(Chunks.TrunkOf(config, device, options.Devices), options.Weights, options.Device, weights, moments));
+            }
+            var count = Chunks.Experts / options.ExpertShards;
+            for (var first = 0; first < Chunks.Experts; first += count)
+            {
+                var parameters = ParameterShard.Load(Chunks.ExpertsOf(config, first, count), options.Weights, options.Device, weights, moments);
+                _experts.Add(new ExpertOwner(_backends[_experts.Count % options.Devices], config, first, count, parameters));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public NormChunks Chunks { get; }
+
+    public PhaseClock Clock { get; } = new();
+
+    public int Count => _backends.Count;
+
+    /// <summary>All owners' parameters: trunk shards by device, then experts by shard.</summary>
+    public IEnumerable<ParameterShard> Shards => [.. _trunks, .. _experts.Select(owner => owner.Parameters)];
+
+    public IReadOnlyList<TorchBackend> Backends => _backends;
+
+    /// <summary>A segment on a device, its parameters gathered from all.</summary>
+    public TrunkSegment Gather(int device, int segment)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        return new TrunkSegment(_backends[device], _config, segment, _segments[segment], Whole);
+    }
+
+    /// <summary>Adds a slot's gradients to their owners' sums.</summary>
+    public void Add(SegmentGradients gradients)
+    {
+        using var phase = Clock.Enter(StepPhase.Sums);
+        using var noGrad = no_grad();
+        foreach (var (name, gradient) in gradients.Parameters)
+            foreach (var trunk in _trunks) trunk.Add(name, gradient);
+    }
+
+    /// <summary>Has the experts run over a slot's rows.</summary>
+    public Tensor Run(int layer, Tensor rows_SD, ReadOnlyMemory<int> experts) =>
+        Shared(rows_SD, experts, (owner, rows, of, _) => owner.Run(layer, rows, of.Span), null);
+
+    /// <summary>Has the experts go back over them.</summary>
+    public Tensor Backward(int layer, Tensor rows_SD, ReadOnlyMemory<int> experts, Tensor gradient_SD) =>
+        Shared(rows_SD, experts, (owner, rows, of, gradient) => owner.Backward(layer, rows, of.Span, gradient!), gradient_SD);
+
+    /// <summary>Copies of the experts in the compute type are made anew.</summary>
+    public void Refresh() => _experts.ForEach(owner => owner.Refresh());
+
+    public void Dispose()
+    {
+        _experts.ForEach(owner => owner.Dispose());
+        _trunks.ForEach(trunk => trunk.Dispose());
+        _backends.ForEach(backend => backend.Dispose());
+    }
+
+    private Tensor Whole(string name)
+    {
+        var parts = _trunks.Select(trunk => trunk.Find(name)).Where(part => part is not null).Select(part => part!.Value.Weight).ToList();
+        return parts.Count == 1 ? parts[0] : cat(parts);
+    }
+
+    /// <summary>Each shard's rows to it, in their order, and its answers to their places.</summary>
+    private Tensor Shared(Tensor rows_SD, ReadOnlyMemory<int> experts, Func<ExpertOwner, Tensor, ReadOnlyMemory<int>, Tensor?, Tensor> call, Tensor? gradient_SD)
+    {
+        using var phase = Clock.Enter(StepPhase.Experts);
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        if (_experts.Count == 1) return call(_experts[0], rows_SD, experts, gradient_SD);
+        var result_SD = empty_like(rows_SD);
+        foreach (var owner in _experts)
+        {
+            var ids = experts.ToArray();
+            var places = Enumerable.Range(0, ids.Length).Where(row => ids[row] >= owner.First && ids[row] < owner.First + owner.Count).ToArray();
+            if (places.Length == 0) continue;
+            var at = tensor(places.Select(place => (long)place).ToArray(), ScalarType.Int64, rows_SD.device);
+            using var answer = call(owner, rows_SD.index_select(0, at), places.Select(place => ids[place]).ToArray(), gradient_SD?.index_select(0, at));
+            result_SD.index_copy_(0, at, answer);
+        }
+        return result_SD.DetachFromDisposeScope();
+    }
+}

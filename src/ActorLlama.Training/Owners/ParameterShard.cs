@@ -1,0 +1,112 @@
+using System.Collections.Immutable;
+using ActorLlama.Model;
+using static TorchSharp.torch;
+
+namespace ActorLlama.Training;
+
+/// <summary>
+/// An owner's share of the parameters on one device, with gradients and optimizer state: ranges of trunk parameters (ZeRO-3), or the experts of a shard. For the device's
+/// thread, but for reading <see cref="Bytes"/>.
+/// </summary>
+public sealed class ParameterShard : IDisposable
+{
+    private readonly ImmutableArray<OwnedRange> _ranges;
+    private readonly Dictionary<string, OwnedRange> _byName;
+
+    private ParameterShard(ImmutableArray<OwnedRange> ranges)
+    {
+        _ranges = ranges;
+        _byName = ranges.ToDictionary(range => range.Range.Parameter.Name);
+    }
+
+    /// <summary>Names of the parameters it has a range of, in canonical order.</summary>
+    public IEnumerable<string> Names => _byName.Keys;
+
+    /// <summary>Bytes of weights, moments and gradients.</summary>
+    public long Bytes => _ranges.Sum(range => range.Bytes);
+
+    internal IEnumerable<OwnedRange> Ranges => _ranges;
+
+    /// <summary>Reads the ranges. Faults of the source pass through; nothing is kept then.</summary>
+    /// <param name="ranges">At most one of a parameter, in canonical order.</param>
+    /// <param name="weightType">Type of weights and moments.</param>
+    /// <param name="device">"cpu", "cuda:0".</param>
+    /// <param name="weights">A parameter's elements by canonical name.</param>
+    /// <param name="moments">Those of its moments; null: zeros.</param>
+    public static ParameterShard Load(
+        IEnumerable<ParameterRange> ranges, ElementType weightType, string device, Func<string, TensorData> weights,
+        Func<string, (TensorData Mean, TensorData Variance)>? moments = null)
+    {
+        var (type, at) = (weightType == ElementType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16, TorchTensors.Find(device));
+        var loaded = ImmutableArray.CreateBuilder<OwnedRange>();
+        try
+        {
+            foreach (var range in ranges)
+                loaded.Add(new OwnedRange(range, type, at, weights(range.Parameter.Name), moments?.Invoke(range.Parameter.Name)));
+            return new ParameterShard(loaded.ToImmutable());
+        }
+        catch
+        {
+            foreach (var range in loaded) range.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The flat elements it holds of a parameter, as they are; they stay its own. Null when it holds none.</summary>
+    public (ParameterRange Range, Tensor Weight)? Find(string name) => _byName.TryGetValue(name, out var range) ? (range.Range, range.Weight) : null;
+
+    /// <summary>Adds its part of a slot's gradient of a whole parameter. Callers come in slot order, or the sum's bits are another's.</summary>
+    public void Add(string name, Tensor gradient)
+    {
+        if (!_byName.TryGetValue(name, out var range)) return;
+        using var scope = NewDisposeScope();
+        range.Gradient.add_(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
+    }
+
+    /// <summary>Forgets the step's gradients.</summary>
+    public void ClearGradients()
+    {
+        foreach (var range in _ranges) range.Gradient.zero_().Dispose();
+    }
+
+    /// <summary>Sums of squares of its gradients by chunk, and the first parameter whose gradient is not finite, if any.</summary>
+    public (IReadOnlyDictionary<int, double> Squares, string? NotFinite) GradientSquares(NormChunks chunks) => Squares(chunks, range => range.Gradient);
+
+    /// <summary>Sums of squares of its weights by chunk.</summary>
+    public IReadOnlyDictionary<int, double> WeightSquares(NormChunks chunks) => Squares(chunks, range => range.Weight).Sums;
+
+    /// <summary>One AdamW update; the gradients stay.</summary>
+    /// <param name="settings">Constants.</param>
+    /// <param name="number">Number of the update, from 1.</param>
+    /// <param name="learningRate">Its rate.</param>
+    /// <param name="factor">What the summed gradients are multiplied by.</param>
+    public void Apply(AdamSettings settings, long number, double learningRate, double factor)
+    {
+        foreach (var range in _ranges)
+            AdamW.Apply(
+                range.Weight, range.Mean, range.Variance, range.Gradient,
+                new AdamUpdate(settings, number, learningRate, settings.DecayOf(range.Range.Parameter.Name), factor));
+    }
+
+    public void Dispose()
+    {
+        foreach (var range in _ranges) range.Dispose();
+    }
+
+    internal OwnedRange Own(string name) => _byName[name];
+
+    private (IReadOnlyDictionary<int, double> Sums, string? NotFinite) Squares(NormChunks chunks, Func<OwnedRange, Tensor> of)
+    {
+        var sums = new SortedDictionary<int, double>();
+        string? notFinite = null;
+        foreach (var range in _ranges)
+            foreach (var (chunk, start, elements) in chunks.Of(range.Range.Parameter))
+            {
+                if (start < range.Range.Start || start + elements > range.Range.End) continue;
+                var squares = FixedSum.OfSquares(of(range), start - range.Range.Start, elements);
+                if (!double.IsFinite(squares)) notFinite ??= range.Range.Parameter.Name;
+                sums[chunk] = sums.GetValueOrDefault(chunk) + squares;
+            }
+        return (sums, notFinite);
+    }
+}
