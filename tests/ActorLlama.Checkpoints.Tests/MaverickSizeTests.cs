@@ -83,8 +83,8 @@ public sealed class MaverickSizeTests : IDisposable
         var shards = ShardPlan.Of([.. shapes.Select(tensor => new TensorToWrite(names.KeyOf(tensor.Name), "BF16", tensor.Shape, (_, _) => { }))], 50L << 30);
         foreach (var shard in shards)
         {
-            using var file = File.Create(Path.Combine(folder, shard.FileName));
-            file.SetLength(shard.FileBytes);
+            using var file = File.Create(Path.Combine(folder, shard.Name));
+            file.SetLength(shard.Bytes);
             file.Write(shard.Header);
             var begin = (long)shard.Header.Length;
             foreach (var tensor in shard.Tensors)
@@ -94,7 +94,7 @@ public sealed class MaverickSizeTests : IDisposable
                 begin += tensor.Bytes;
             }
         }
-        var map = shards.SelectMany(shard => shard.Tensors, (shard, tensor) => KeyValuePair.Create(tensor.Name, shard.FileName)).ToDictionary();
+        var map = shards.SelectMany(shard => shard.Tensors, (shard, tensor) => KeyValuePair.Create(tensor.Name, shard.Name)).ToDictionary();
         File.WriteAllText(Path.Combine(folder, "model.safetensors.index.json"), JsonSerializer.Serialize(new { weight_map = map }));
     }
 

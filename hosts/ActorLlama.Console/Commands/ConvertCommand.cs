@@ -22,7 +22,7 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
         public string To { get; init; } = "";
 
         [CommandOption("--layout <NAME>", isRequired: true)]
-        [Description("unscanned (for decoding), scanned (for training), hf or meta.")]
+        [Description("unscanned (for decoding), scanned (for training), hf, meta or gguf (the text model in one file for llama.cpp).")]
         public string Layout { get; init; } = "";
 
         [CommandOption("--mp <N>")]
@@ -54,10 +54,11 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
         public bool Resume { get; init; }
 
         public override ValidationResult Validate() =>
-            !LayoutNames.All.Contains(Layout) ? ValidationResult.Error($"--layout is \"{Layout}\"; it is one of {string.Join(", ", LayoutNames.All)}.")
+            !LayoutNames.Written.Contains(Layout) ? ValidationResult.Error($"--layout is \"{Layout}\"; it is one of {string.Join(", ", LayoutNames.Written)}.")
             : MetaParts is not null && Layout != LayoutNames.Meta ? ValidationResult.Error("--mp is for --layout meta.")
             : Pack is not (null or "cpu") ? ValidationResult.Error($"--pack is \"{Pack}\"; it is cpu.")
             : Pack is not null && Layout != LayoutNames.Unscanned ? ValidationResult.Error("--pack is for --layout unscanned.")
+            : ShardSize is not null && Layout == LayoutNames.Gguf ? ValidationResult.Error("--shard-size is not for --layout gguf, which is one file.")
             : Dtype is not (null or "bfloat16" or "float32") ? ValidationResult.Error($"--dtype is \"{Dtype}\"; it is bfloat16 or float32.")
             : ShardSize is not null && ByteText.Parse(ShardSize) is null ? ValidationResult.Error($"--shard-size is \"{ShardSize}\"; write it as in 500MB or 2GiB.")
             : ValidationResult.Success();
@@ -82,6 +83,7 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
             Console.Error.WriteLine($"Interrupted. What is finished lies hidden beside \"{settings.To}\"; --resume goes on with it.");
             throw;
         }
+        if (settings.Layout == LayoutNames.Gguf) TellOfVision(settings.From);
         Console.Out.WriteLine(settings.To);
         return 0;
     }
@@ -96,7 +98,26 @@ internal sealed class ConvertCommand : AsyncCommand<ConvertCommand.Settings>
         Shape = settings.ModelSize is { } name ? (name, File.ReadAllText(ShapeFile(name))) : null,
         Resume = settings.Resume,
         Extras = Extras(settings),
+        Vocabulary = settings.Layout == LayoutNames.Gguf ? Vocabulary(settings.From) : null,
     };
+
+    private static void TellOfVision(string from)
+    {
+        using var checkpoint = CheckpointDirectory.Open(from);
+        if (checkpoint.HasVision) Console.Error.WriteLine("The vision tower was left out: a GGUF file holds the text model.");
+    }
+
+    private static GgufVocabulary? Vocabulary(string from)
+    {
+        using var checkpoint = CheckpointDirectory.Open(from);
+        if (checkpoint.TokenizerPath is not { } path) return null;
+        var tokenizer = LlamaTokenizer.Load(path, new TokenizerOptions(checkpoint.Config.VocabSize));
+        var ids = Enumerable.Range(0, tokenizer.VocabularySize).Select(id => (Id: id, Spelling: tokenizer.Spelling(id))).ToList();
+        return new GgufVocabulary(
+            [.. ids.Select(token => token.Spelling.Length > 0 ? token.Spelling : $"[PAD{token.Id}]")],
+            [.. ids.Select(token => token.Spelling.Length == 0 ? GgufTokenKind.Unused : tokenizer.IsSpecial(token.Id) ? GgufTokenKind.Control : GgufTokenKind.Normal)],
+            [.. tokenizer.Merges()]);
+    }
 
     /// <summary>Other tools ask for <c>tokenizer.json</c>, which a checkpoint of Meta's lacks.</summary>
     private static Dictionary<string, Action<string>> Extras(Settings settings)

@@ -6,17 +6,19 @@ namespace ActorLlama.Checkpoints;
 internal static class CarriedFiles
 {
     /// <summary>By name or by what their name begins with.</summary>
+    private static readonly string[] Terms = ["LICENSE", "NOTICE", "USE_POLICY"];
+
     private static readonly string[] Names =
     [
         "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.", "preprocessor_config.json",
-        "processor_config.json", "LICENSE", "NOTICE", "USE_POLICY",
+        "processor_config.json", .. Terms,
     ];
 
-    /// <summary>Paths of those of a folder, sorted.</summary>
-    public static ImmutableArray<string> Of(string directory) =>
+    /// <summary>Paths of those of a folder that go into a layout, sorted. A GGUF file has its tokenizer inside.</summary>
+    public static ImmutableArray<string> Of(string directory, string layout) =>
     [
         .. Directory.EnumerateFiles(directory)
-            .Where(path => Array.Exists(Names, name => Path.GetFileName(path).StartsWith(name, StringComparison.Ordinal)))
+            .Where(path => Array.Exists(layout == LayoutNames.Gguf ? Terms : Names, name => Path.GetFileName(path).StartsWith(name, StringComparison.Ordinal)))
             .Order(StringComparer.Ordinal),
     ];
 }

@@ -54,7 +54,7 @@ public static class CheckpointConverter
             var tally = new WriteTally(others.Sum(name => LengthOf(folder, name)), options.Hashing);
             foreach (var (name, state) in FileHashes.Of(folder.Path, others, options.Threads ?? Environment.ProcessorCount, tally.Add, cancellation)) states.Add(name, state);
             DurableFile.WriteText(Path.Combine(folder.Path, Manifest.FileName), new Manifest(options.Layout, 0, source.Digest, states) { Panels = options.Panels ? Manifest.OwnPanels : null }.ToJson());
-            folder.BecomeTarget(target);
+            folder.BecomeTarget(target, isCheckpoint: options.Layout != LayoutNames.Gguf);
         }
         catch (Exception fault) when (fault is not OperationCanceledException)
         {
@@ -74,8 +74,8 @@ public static class CheckpointConverter
 
     private static TargetWeights Weights(Checkpoint source, ConversionOptions options)
     {
-        if (!LayoutNames.All.Contains(options.Layout))
-            throw new InvalidDataException($"Convert: layout {Quote(options.Layout)} is unknown; it is one of {string.Join(", ", LayoutNames.All.Select(Quote))}.");
+        if (!LayoutNames.Written.Contains(options.Layout))
+            throw new InvalidDataException($"Convert: layout {Quote(options.Layout)} is unknown; it is one of {string.Join(", ", LayoutNames.Written.Select(Quote))}.");
         if (options.MetaParts < 1) throw new InvalidDataException($"Convert: --mp is {options.MetaParts}; it is at least 1.");
         if (options.ShardBytes < 1) throw new InvalidDataException($"Convert: --shard-size is {options.ShardBytes}; it is at least 1.");
         if (options.Panels && options.Layout != LayoutNames.Unscanned)
@@ -88,12 +88,9 @@ public static class CheckpointConverter
 
     private static ConversionPlan Plan(Checkpoint source, TargetWeights weights, ConversionOptions options)
     {
-        var others = new SortedSet<string>(CarriedFiles.Of(source.Path).Select(path => Path.GetFileName(path)!), StringComparer.Ordinal)
-        {
-            CheckpointDirectory.ConfigFile,
-            Manifest.FileName,
-        };
+        var others = new SortedSet<string>(CarriedFiles.Of(source.Path, options.Layout).Select(path => Path.GetFileName(path)!), StringComparer.Ordinal) { Manifest.FileName };
         others.UnionWith(options.Extras.Keys);
+        if (options.Layout != LayoutNames.Gguf) others.Add(CheckpointDirectory.ConfigFile);
         if (weights.Files.Length > 1 && options.Layout != LayoutNames.Meta) others.Add(ShardSet.IndexFile);
         if (options.Layout == LayoutNames.Meta) others.Add(MetaShards.ParamsFile);
         return new ConversionPlan(source.Layout, options.Layout, source.Digest, weights.Files, [.. others]);
@@ -101,7 +98,7 @@ public static class CheckpointConverter
 
     private static void WriteOthers(Checkpoint source, string folder, ConversionOptions options)
     {
-        foreach (var path in CarriedFiles.Of(source.Path)) DurableFile.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+        foreach (var path in CarriedFiles.Of(source.Path, options.Layout)) DurableFile.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
         foreach (var (name, write) in options.Extras)
         {
             write(Path.Combine(folder, name));
@@ -109,7 +106,7 @@ public static class CheckpointConverter
         }
         if (options.Layout == LayoutNames.Meta)
             DurableFile.WriteText(Path.Combine(folder, MetaShards.ParamsFile), MetaParamsWriter.Of(source.Config, source.ConfigJson));
-        DurableFile.WriteText(Path.Combine(folder, CheckpointDirectory.ConfigFile), ConfigOf(source, options));
+        if (options.Layout != LayoutNames.Gguf) DurableFile.WriteText(Path.Combine(folder, CheckpointDirectory.ConfigFile), ConfigOf(source, options));
         DurableFile.SyncFolder(folder);
     }
 

@@ -7,7 +7,7 @@ public sealed record ConversionOptions
 {
     public const long DefaultShardBytes = 5L << 30;
 
-    /// <summary>One of <see cref="LayoutNames"/>.</summary>
+    /// <summary>One of <see cref="LayoutNames.Written"/>.</summary>
     public required string Layout { get; init; }
 
     /// <summary>Element type to write; null keeps each tensor's own. Widening is exact, narrowing rounds to nearest, ties to even.</summary>
@@ -30,6 +30,9 @@ public sealed record ConversionOptions
 
     /// <summary>Files to put beside the weights that the source lacks, by name: each writes itself to the path it is given.</summary>
     public IReadOnlyDictionary<string, Action<string>> Extras { get; init; } = new Dictionary<string, Action<string>>();
+
+    /// <summary>The tokenizer as layout gguf has it inside; null when the source has none.</summary>
+    public GgufVocabulary? Vocabulary { get; init; }
 
     /// <summary>Threads that read and write; null for one per processor.</summary>
     public int? Threads { get; init; }

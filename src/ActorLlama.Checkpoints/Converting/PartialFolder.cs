@@ -65,16 +65,16 @@ internal sealed class PartialFolder : IDisposable
         }
     }
 
-    /// <summary>Gives the folder, which is whole, the target's name.</summary>
-    public void BecomeTarget(string target) => BecomeTarget(Path, target);
+    /// <summary>Gives the folder, which is whole, the target's name; <paramref name="isCheckpoint"/>: one that this program reads.</summary>
+    public void BecomeTarget(string target, bool isCheckpoint) => BecomeTarget(Path, target, isCheckpoint);
 
-    /// <summary>As <see cref="BecomeTarget(string)"/>, for a folder that has a journal whoever made it.</summary>
-    public static void BecomeTarget(string folder, string target)
+    /// <summary>As <see cref="BecomeTarget(string, bool)"/>, for a folder that has a journal whoever made it.</summary>
+    public static void BecomeTarget(string folder, string target, bool isCheckpoint = true)
     {
         DurableFile.SyncFolder(folder);
         File.Delete(System.IO.Path.Combine(folder, JournalFile));
         // What cannot be opened is not handed out.
-        CheckpointDirectory.Open(folder).Dispose();
+        if (isCheckpoint) CheckpointDirectory.Open(folder).Dispose();
         if (Directory.Exists(target)) Directory.Delete(target);
         Directory.Move(folder, target);
         DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(target) ?? target);

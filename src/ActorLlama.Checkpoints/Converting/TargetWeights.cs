@@ -8,6 +8,7 @@ internal sealed class TargetWeights
 {
     private readonly ConversionOptions _options;
     private readonly ImmutableArray<TensorToWrite> _tensors = [];
+    private readonly TensorFile? _gguf;
     private readonly ImmutableArray<ImmutableArray<(string Key, TensorView View)>> _parts = [];
 
     public TargetWeights(Checkpoint source, bool isMultimodal, ConversionOptions options)
@@ -18,6 +19,12 @@ internal sealed class TargetWeights
             var division = new MetaDivision(source.Config, source.Tensors, options.MetaParts);
             _parts = [.. Enumerable.Range(0, options.MetaParts).Select(rank => division.Shard(rank).ToImmutableArray())];
             Files = [.. _parts.Select((part, rank) => new ConversionPlan.WeightFile(MetaShards.NameOf(rank), part.Length, part.Sum(tensor => BytesOf(tensor.View))))];
+            return;
+        }
+        if (options.Layout == LayoutNames.Gguf)
+        {
+            _gguf = GgufModel.Of(source, options.Type, options.Vocabulary);
+            Files = [new ConversionPlan.WeightFile(_gguf.Name, _gguf.Tensors.Count(tensor => tensor.Type != GgufModel.PaddingType), _gguf.Tensors.Sum(tensor => tensor.Bytes))];
             return;
         }
         var names = new HuggingFaceNames(isMultimodal);
@@ -32,7 +39,7 @@ internal sealed class TargetWeights
             },
         ];
         Files = [.. ShardPlan.Of(_tensors, options.ShardBytes).Select(
-            shard => new ConversionPlan.WeightFile(shard.FileName, shard.Tensors.Length, shard.Tensors.Sum(tensor => tensor.Bytes)))];
+            shard => new ConversionPlan.WeightFile(shard.Name, shard.Tensors.Length, shard.Tensors.Sum(tensor => tensor.Bytes)))];
 
         bool IsPacked(string name) => options.Panels && parameters.Find(name) is { } parameter && PanelStorage.Holds(parameter);
     }
@@ -47,6 +54,11 @@ internal sealed class TargetWeights
     {
         var threads = _options.Threads ?? Environment.ProcessorCount;
         var states = new Dictionary<string, Manifest.FileState>(StringComparer.Ordinal);
+        if (_gguf is not null)
+        {
+            new TensorFileWriter(folder) { Threads = threads, KeepsFinished = true, Progress = _options.Progress, States = states }.Write([_gguf], cancellation);
+            return states;
+        }
         if (_parts.IsEmpty)
         {
             new SafetensorsWriter(folder) { ShardBytes = _options.ShardBytes, Threads = threads, KeepsFinished = true, Progress = _options.Progress, States = states }

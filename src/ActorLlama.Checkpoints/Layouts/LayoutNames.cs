@@ -15,6 +15,12 @@ public static class LayoutNames
     /// <summary>Canonical names, layers of equal place in a block stacked: preferred for training (spec 3.4).</summary>
     public const string Scanned = "scanned";
 
-    /// <summary>All of them.</summary>
+    /// <summary>One file for llama.cpp. It is written only: it leaves out what that program does not know.</summary>
+    public const string Gguf = "gguf";
+
+    /// <summary>Those that are read and written.</summary>
     public static IReadOnlyList<string> All { get; } = [Unscanned, Scanned, HuggingFace, Meta];
+
+    /// <summary>Those that are written.</summary>
+    public static IReadOnlyList<string> Written { get; } = [.. All, Gguf];
 }

@@ -16,6 +16,9 @@ internal sealed record OpenedLayout(string ConfigJson, ConfigReading Reading, Te
     {
         var isMeta = MetaShards.AreIn(path);
         var hasSafetensors = File.Exists(Path.Combine(path, ShardSet.SingleFile)) || File.Exists(Path.Combine(path, ShardSet.IndexFile));
+        if (!isMeta && !hasSafetensors && Directory.EnumerateFiles(path, "*.gguf").FirstOrDefault() is { } exported)
+            throw new InvalidDataException(
+                $"Checkpoint: {Quote(Path.GetFileName(exported))} in {Quote(path)} is for llama.cpp; this program writes GGUF files and reads none. Name the checkpoint that it was made from.");
         if (isMeta && hasSafetensors)
             throw new InvalidDataException(
                 $"Checkpoint: folder {Quote(path)} has both {Quote(MetaShards.NameOf(0))} and safetensors; it holds one checkpoint. Move one of them away.");

@@ -70,7 +70,7 @@ public static class CheckpointSave
         DurableFile.WriteText(Path.Combine(folder, ShardSet.IndexFile), ShardIndex.ToJson(tensors.Values));
         DurableFile.WriteText(Path.Combine(folder, CheckpointDirectory.ConfigFile), source.ConfigJson);
         List<string> others = [ShardSet.IndexFile, CheckpointDirectory.ConfigFile];
-        foreach (var path in CarriedFiles.Of(source.Path))
+        foreach (var path in CarriedFiles.Of(source.Path, LayoutNames.Unscanned))
         {
             others.Add(Path.GetFileName(path));
             DurableFile.Copy(path, Path.Combine(folder, others[^1]));

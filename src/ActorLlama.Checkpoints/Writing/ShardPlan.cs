@@ -4,33 +4,16 @@ using System.Text.Json;
 
 namespace ActorLlama.Checkpoints;
 
-/// <summary>One safetensors file to be written: its tensors in order, its header, and where the data begins.</summary>
-internal sealed class ShardPlan
+/// <summary>Divides tensors into safetensors files.</summary>
+internal static class ShardPlan
 {
     private const int LineBytes = 64;
-
-    private ShardPlan(string fileName, ImmutableArray<TensorToWrite> tensors)
-    {
-        FileName = fileName;
-        Tensors = tensors;
-        Header = MakeHeader(tensors);
-        FileBytes = Header.Length + tensors.Sum(tensor => tensor.Bytes);
-    }
-
-    public string FileName { get; }
-
-    public ImmutableArray<TensorToWrite> Tensors { get; }
-
-    /// <summary>Length prefix and JSON, padded so that the data begins at a line of memory.</summary>
-    public byte[] Header { get; }
-
-    public long FileBytes { get; }
 
     /// <summary>
     /// Fills shards in the given order; a tensor larger than a shard has one to itself. They are called after the part of a checkpoint that they are; without one,
     /// one shard is called <c>model.safetensors</c>.
     /// </summary>
-    public static ImmutableArray<ShardPlan> Of(IReadOnlyList<TensorToWrite> tensors, long shardBytes, string? part = null)
+    public static ImmutableArray<TensorFile> Of(IReadOnlyList<TensorToWrite> tensors, long shardBytes, string? part = null)
     {
         var names = new HashSet<string>(StringComparer.Ordinal) { SafetensorsHeader.MetadataKey };
         foreach (var tensor in tensors)
@@ -49,8 +32,10 @@ internal sealed class ShardPlan
             shards[^1].Add(tensor);
             filled += tensor.Bytes;
         }
-        return [.. shards.Select((shard, index) => new ShardPlan(NameOf(part, index, shards.Count), Aligned(shard)))];
+        return [.. shards.Select((shard, index) => FileOf(NameOf(part, index, shards.Count), Aligned(shard)))];
     }
+
+    private static TensorFile FileOf(string name, ImmutableArray<TensorToWrite> tensors) => new(name, MakeHeader(tensors), tensors);
 
     private static string NameOf(string? part, int index, int count) =>
         count == 1 && part is null ? ShardSet.SingleFile : $"{part ?? "model"}-{index + 1:d5}-of-{count:d5}.safetensors";
@@ -62,6 +47,7 @@ internal sealed class ShardPlan
     private static ImmutableArray<TensorToWrite> Aligned(IEnumerable<TensorToWrite> tensors) =>
         [.. tensors.OrderByDescending(tensor => tensor.Bytes % LineBytes == 0).ThenByDescending(tensor => tensor.ElementBits)];
 
+    /// <summary>Length prefix and JSON, padded so that the data begins at a line of memory.</summary>
     private static byte[] MakeHeader(ImmutableArray<TensorToWrite> tensors)
     {
         using var buffer = new MemoryStream();

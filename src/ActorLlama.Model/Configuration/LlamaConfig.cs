@@ -57,6 +57,3 @@ public sealed record LlamaConfig
     /// <summary>Chunk that layer <paramref name="layer"/> masks by, or null for full causal attention.</summary>
     public int? ChunkOf(int layer) => UsesRope[layer] ? AttentionChunk : null;
 }
-
-/// <summary>llama3-type RoPE scaling (spec 1.2, 2.3).</summary>
-public sealed record RopeScaling(double Factor, double LowFreqFactor, double HighFreqFactor, int OriginalMaxPositions);

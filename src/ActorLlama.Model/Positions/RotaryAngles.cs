@@ -13,8 +13,8 @@ internal sealed class RotaryAngles
         _frequencies = new float[config.HeadDim / 2];
         for (var pair = 0; pair < _frequencies.Length; pair++)
         {
-            var frequency = 1 / Math.Pow(config.RopeTheta, 2.0 * pair / config.HeadDim);
-            _frequencies[pair] = (float)(config.RopeScaling is { } scaling ? Scale(frequency, scaling) : frequency);
+            var frequency = RopeScaling.FrequencyOf(config.RopeTheta, pair, config.HeadDim);
+            _frequencies[pair] = (float)(config.RopeScaling?.Scale(frequency) ?? frequency);
         }
     }
 
@@ -29,16 +29,5 @@ internal sealed class RotaryAngles
             double angle = (float)position * _frequencies[pair];
             (cos[pair], sin[pair]) = ((float)Math.Cos(angle), (float)Math.Sin(angle));
         }
-    }
-
-    private static double Scale(double frequency, RopeScaling scaling)
-    {
-        var wavelength = 2 * Math.PI / frequency;
-        double original = scaling.OriginalMaxPositions, low = scaling.LowFreqFactor, high = scaling.HighFreqFactor;
-        if (wavelength < original / high) return frequency;
-        // low == high leaves no blended range, and the division below would be by zero.
-        if (wavelength > original / low || low == high) return frequency / scaling.Factor;
-        var share = (original / wavelength - low) / (high - low);
-        return (1 - share) * frequency / scaling.Factor + share * frequency;
     }
 }

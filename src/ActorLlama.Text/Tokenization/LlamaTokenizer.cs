@@ -63,6 +63,14 @@ public sealed class LlamaTokenizer
     /// <exception cref="InvalidDataException">An entry is no merge of two others, which that format cannot hold.</exception>
     public void WriteJson(Stream stream) => TokenizerJsonWriter.Write(stream, _entries, VocabularySize);
 
+    /// <summary>The pairs that entries join, by rank, in the printable spelling of <see cref="Spelling"/>.</summary>
+    /// <exception cref="InvalidDataException">An entry is no merge of two others.</exception>
+    public IEnumerable<(string Left, string Right)> Merges() => TokenizerJsonWriter.Merges(_entries);
+
+    /// <summary>How <c>tokenizer.json</c> writes an id: an entry with one printable character a byte, a special token as it is; empty for an id without any token.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The id is not in the vocabulary.</exception>
+    public string Spelling(int id) => IsSpecial(id) ? Decode(id) : ByteLevel.Spell(TokenBytes(id));
+
     /// <summary>
     /// The ids that Hugging Face's engine gives a text by default: BOS, or what the template of <c>tokenizer.json</c> puts in front, then the text with
     /// spellings of special tokens read as these. Long runs are not cut.

@@ -82,18 +82,27 @@ internal static class TokenizerJsonWriter
         for (var id = 0; id < entries.Count; id++) json.WriteNumber(ByteLevel.Spell(entries[id].Span), id);
         json.WriteEndObject();
         json.WriteStartArray("merges");
+        foreach (var (left, right) in Merges(entries))
+        {
+            json.WriteStartArray();
+            json.WriteStringValue(left);
+            json.WriteStringValue(right);
+            json.WriteEndArray();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>Each entry of more than one byte as the two it joins, by rank.</summary>
+    public static IEnumerable<(string Left, string Right)> Merges(RankFile entries)
+    {
         var ranks = Enumerable.Range(0, entries.Count).ToDictionary(id => entries[id], ByteContent.Instance);
         for (var id = 0; id < entries.Count; id++)
         {
             if (entries[id].Length < 2) continue;
             var split = Split(entries[id], id, ranks);
-            json.WriteStartArray();
-            json.WriteStringValue(ByteLevel.Spell(entries[id].Span[..split]));
-            json.WriteStringValue(ByteLevel.Spell(entries[id].Span[split..]));
-            json.WriteEndArray();
+            yield return (ByteLevel.Spell(entries[id].Span[..split]), ByteLevel.Spell(entries[id].Span[split..]));
         }
-        json.WriteEndArray();
-        json.WriteEndObject();
     }
 
     /// <summary>Where the last merge of an entry joins: BPE over its bytes with lower ranks only, which leaves two parts.</summary>
@@ -110,7 +119,7 @@ internal static class TokenizerJsonWriter
             }
             if (at < 0)
                 throw new InvalidDataException(
-                    $"Tokenizer: entry {rank}, \"{ByteLevel.Spell(entry.Span)}\", is no merge of two entries before it, so tokenizer.json cannot hold it. Keep tokenizer.model.");
+                    $"Tokenizer: entry {rank}, \"{ByteLevel.Spell(entry.Span)}\", is no merge of two entries before it, so no list of merges can hold it. Keep tokenizer.model.");
             ends.RemoveAt(at);
         }
         return ends[0];

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ActorLlama.Checkpoints.Testing;
 using ActorLlama.TestKit;
 using ActorLlama.Text;
 
@@ -24,6 +25,30 @@ public sealed class CheckpointVerbTests : IDisposable
         foreach (var text in (string[])["ROMEO: hi\n\nWhat's the matter?", " 12345 ünï文😀", ""]) Assert.Equal(source.Encode(text), written.Encode(text));
         Assert.Equal(0, (await RunAsync($"diff {ProgramRun.SampleModel} {Target}")).ExitCode);
         Assert.Equal(0, (await RunAsync($"checksum {Target}")).ExitCode);
+    }
+
+    [Fact]
+    public async Task A_file_for_llama_cpp_has_the_tokenizer_inside()
+    {
+        var source = _folder.PathOf("source");
+        Directory.CreateDirectory(source);
+        foreach (var name in (string[])["model.safetensors", "tokenizer.model"]) File.CreateSymbolicLink(Path.Combine(source, name), Path.GetFullPath(Path.Combine(ProgramRun.SampleModel, name)));
+        // The sample model's chunks are its own; that program has one size for all.
+        File.WriteAllText(Path.Combine(source, "config.json"), File.ReadAllText(Path.Combine(ProgramRun.SampleModel, "config.json"))
+            .Replace("\"attention_chunk_size\": 128", "\"attention_chunk_size\": 8192", StringComparison.Ordinal).Replace("\"floor_scale\": 512", "\"floor_scale\": 8192", StringComparison.Ordinal));
+        var ended = await RunAsync($"convert --from {source} --to {Target} --layout gguf");
+        Assert.Equal((0, $"{Target}\n"), (ended.ExitCode, ended.Output));
+        var metadata = IndependentGguf.Read(Path.Combine(Target, "model.gguf")).Metadata;
+        var tokenizer = LlamaTokenizer.Load(Path.Combine(source, "tokenizer.model"));
+        var (tokens, kinds, merges) = (List("tokens"), List("token_type"), List("merges"));
+        Assert.Equal((4096, 4096, 4096), (tokens.Count, tokens.Distinct().Count(), kinds.Count));
+        Assert.Equal("Ġthe", tokens[tokenizer.Encode(" the").Single()]);
+        Assert.Equal("<|begin_of_text|>", tokens[2048]);
+        Assert.Equal((2048u, 2049u), (metadata["tokenizer.ggml.bos_token_id"], metadata["tokenizer.ggml.eos_token_id"]));
+        Assert.Equal((2048, 1), (kinds.Count(kind => kind is 1), (int)kinds[2047]));
+        Assert.Equal((2048 - 256, "Ġ t"), (merges.Count, merges[0]));
+
+        List<object> List(string key) => (List<object>)metadata[$"tokenizer.ggml.{key}"];
     }
 
     [SharedFact]
@@ -65,10 +90,12 @@ public sealed class CheckpointVerbTests : IDisposable
     }
 
     [SharedTheory]
-    [InlineData("convert --from SOURCE --to TARGET --layout zip", CommandLine.WrongUsage, "\"zip\"", "unscanned, scanned, hf, meta")]
+    [InlineData("convert --from SOURCE --to TARGET --layout zip", CommandLine.WrongUsage, "\"zip\"", "unscanned, scanned, hf, meta, gguf")]
     [InlineData("convert --from SOURCE --to TARGET --layout hf --mp 2", CommandLine.WrongUsage, "--mp is for --layout meta")]
     [InlineData("convert --from SOURCE --to TARGET --layout hf --dtype float16", CommandLine.WrongUsage, "\"float16\"", "bfloat16 or float32")]
     [InlineData("convert --from SOURCE --to TARGET --layout hf --shard-size 0", CommandLine.WrongUsage, "--shard-size is \"0\"")]
+    [InlineData("convert --from SOURCE --to TARGET --layout gguf --shard-size 1GB", CommandLine.WrongUsage, "--shard-size is not for --layout gguf")]
+    [InlineData("convert --from SOURCE --to TARGET --layout gguf", CommandLine.Failed, "llama.cpp", "Choose another layout")]
     [InlineData("convert --from SOURCE --layout hf", CommandLine.WrongUsage, "to")]
     [InlineData("convert --from SOURCE --to TARGET --layout hf --model-size llama4-17b-16e", CommandLine.Failed, "layers", "\"llama4-17b-16e\" has 48")]
     [InlineData("convert --from SOURCE --to TARGET --layout hf --model-size llama4", CommandLine.Failed, "\"llama4\"", "\"llama4-17b-128e\"")]
