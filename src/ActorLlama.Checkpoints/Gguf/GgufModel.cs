@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using ActorLlama.Model;
 using static ActorLlama.Checkpoints.Quoting;
