@@ -18,6 +18,10 @@ public sealed record PlacementPlan(
 {
     [IgnoreMember]
     public static PlacementPlan Empty { get; } = new(0, [], [], 0, []);
+
+    /// <summary>How many devices the stages of a pipeline, and the experts that all pipelines share, are spread over.</summary>
+    public int DevicesOf(int pipeline) =>
+        Stages.Where(s => s.Pipeline == pipeline).Select(s => s.Device).Concat(Shards.Select(s => s.Device)).Distinct().Count();
 }
 
 /// <summary>Layers [FirstLayer, FirstLayer + Layers) of pipeline Pipeline, stage Index of it. Stage 0 also hosts the scheduler.</summary>

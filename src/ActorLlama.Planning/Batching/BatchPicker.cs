@@ -14,12 +14,13 @@ internal sealed class BatchPicker(SchedulerOptions options, SequenceQueue queue,
     /// </summary>
     /// <param name="number">The batch's number.</param>
     /// <param name="promptRowsInFlight">Rows of prompts in the batches in flight.</param>
-    public ImmutableArray<BatchPart> Pick(long number, int promptRowsInFlight)
+    /// <param name="mostInFlight">How many batches may be in flight at once.</param>
+    public ImmutableArray<BatchPart> Pick(long number, int promptRowsInFlight, int mostInFlight)
     {
         var parts = ImmutableArray.CreateBuilder<BatchPart>();
         var left = options.TokenBudget;
         var decoding = queue.Admitted.Where(s => s.IsDecoding && s.Phase != SequencePhase.Leaving).ToList();
-        var share = Math.Min(left, (decoding.Count + options.MaxBatchesInFlight - 1) / options.MaxBatchesInFlight);
+        var share = Math.Min(left, (decoding.Count + mostInFlight - 1) / mostInFlight);
         foreach (var sequence in decoding.Where(s => s.Phase == SequencePhase.Ready).OrderBy(s => s.LastBatch).ThenBy(s => s.Rank).ToList())
             if (parts.Count < share && Take(sequence, 1) > 0)
                 parts.Add(Run(sequence, 1, isPrompt: false, number));

@@ -17,7 +17,10 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
 
     public int Count => _batches.Count;
 
-    public bool IsFull => _batches.Count >= options.MaxBatchesInFlight;
+    /// <summary>How many may be in flight at once.</summary>
+    public int Most { get; set; } = options.MaxBatchesInFlight;
+
+    public bool IsFull => _batches.Count >= Most;
 
     public int PromptRows => _batches.Sum(b => b.PromptRows);
 

@@ -47,6 +47,12 @@ public sealed class SchedulerState
         _kv.SharedBlocks, _kv.ReusedPositions, _queue.Preemptions, _busy);
 
     /// <summary>
+    /// Tells over how many devices the pipeline's stages and experts are spread now. One device does one thing at a time: there batches only share its time,
+    /// and each reads all weights anew, so one is in flight.
+    /// </summary>
+    public void SpreadOver(int devices) => _batches.Most = devices > 1 ? _options.MaxBatchesInFlight : 1;
+
+    /// <summary>
     /// Runs the tokens, or answers why not. A repeated attempt only gets the tokens sampled since the ones it carries; a lower one is stale;
     /// a higher one replaces the sequence and keeps its rank. Sessions that have tokens already were let in before and are never told busy.
     /// </summary>
@@ -176,7 +182,7 @@ public sealed class SchedulerState
     private ImmutableArray<SchedulerEffect> Go(List<SchedulerEffect> effects, long now, bool flush = false)
     {
         effects.AddRange(Admit());
-        while (!_batches.IsFull && _picker.Pick(_batches.NextNumber, _batches.PromptRows) is { IsEmpty: false } parts)
+        while (!_batches.IsFull && _picker.Pick(_batches.NextNumber, _batches.PromptRows, _batches.Most) is { IsEmpty: false } parts)
             effects.Add(_batches.Send(parts, now));
         if (_batches.TellDropped(flush) is { } free)
             effects.Add(free);

@@ -47,6 +47,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         _self = _node.Lane.Register(Self);
+        _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
         Timers.StartPeriodicTimer(nameof(DeadlineTick), new DeadlineTick(), s_tick);
     }
 
@@ -80,6 +81,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
 
     private void Tick()
     {
+        _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
         Perform(_state.Tick(_node.NowMs), null);
         Context.Parent.Tell(_state.Load);
     }

@@ -73,6 +73,22 @@ public sealed class SchedulerStateTests
         Assert.Equal(2, state.Load.BatchesInFlight);
     }
 
+    [Fact]
+    public void On_one_device_all_decoding_sequences_go_together()
+    {
+        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1);
+        state.SpreadOver(devices: 1);
+        var batch = Batch(state.Submit(Request("a", 1, 4), "A", 0));
+        Assert.Empty(state.Submit(Request("b", 1, 4), "B", 0).OfType<SchedulerEffect.RunBatch>());
+        batch = Batch(state.Ran(new(batch.Batch, [1]), 0));
+        batch = Batch(state.Ran(new(batch.Batch, [2, 1]), 0));
+        Assert.Equal(2, batch.Sequences.Length);
+        state.SpreadOver(devices: 2);
+        var effects = state.Ran(new(batch.Batch, [3, 2]), 0);
+        Assert.All(effects.OfType<SchedulerEffect.RunBatch>(), run => Assert.Single(run.Sequences));
+        Assert.Equal(2, state.Load.BatchesInFlight);
+    }
+
     [Theory]
     [InlineData(LogitsWanted.None, 0, 0)]
     [InlineData(LogitsWanted.Generated, 0, 1)]
