@@ -54,7 +54,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         {
             foreach (var device in options.Devices)
                 devices = devices.Add(new(
-                    device, BackendFactory.Create(device, model.Config, options.Model.Dtype), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name)));
+                    device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name)));
             model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
             node = new ActorLlamaNode(model, devices);
             await node.RunAsync(options);

@@ -18,7 +18,11 @@ public static unsafe class KernelHashes
             yield return ($"product/packed/{type}", Packed(team, isBf16));
             yield return ($"product/in-place/{type}", InPlace(team, isBf16, Rows));
             yield return ($"product/in-place-one-row/{type}", InPlace(team, isBf16, 1));
-            yield return ($"attention/{type}", Attention(isBf16));
+            yield return ($"product/in-place-more-rows/{type}", InPlace(team, isBf16, 20));
+            yield return ($"product/int8-of-{type}", Rounded(team, isBf16, Rows));
+            yield return ($"product/int8-of-{type}-one-row", Rounded(team, isBf16, 1));
+            yield return ($"attention/{type}", Attention(isBf16, positions: 1));
+            yield return ($"attention-together/{type}", Attention(isBf16, positions: 7));
             yield return ($"ffn/{type}", Ffn(team, isBf16));
         }
         yield return ("functions", Functions());
@@ -51,21 +55,37 @@ public static unsafe class KernelHashes
         return Hash(y);
     }
 
-    private static string Attention(bool isBf16)
+    private static string Rounded(ThreadTeam team, bool isBf16, int rows)
     {
-        const int dim = 40, queries = 3, positions = 150;
+        var x = Floats(3, rows * Inputs);
+        var w = Weights(2, Outputs * Inputs, isBf16);
+        var y = new float[rows * Outputs];
+        fixed (float* px = x, py = y)
+        fixed (byte* pw = w)
+        {
+            using var packed = PackedMatrix.Pack((nint)pw, isBf16, Outputs, Inputs, Inputs, 1, team);
+            using var matrix = Int8Matrix.Pack(packed.Panels, team);
+            Product.Run(team, new Product(matrix.Panels, px, Inputs, rows, py, Outputs, round: false));
+        }
+        return Hash(y);
+    }
+
+    /// <summary>The last positions of 150 attend to the fifth and all after it.</summary>
+    private static string Attention(bool isBf16, int positions)
+    {
+        const int dim = 40, queries = 3, context = 150;
         var layout = new KvLayout(2, dim, isBf16);
-        var k = Floats(5, positions * 2 * dim);
-        var v = Floats(6, positions * 2 * dim);
-        var q = Floats(7, queries * dim);
-        var y = new float[queries * dim];
+        var k = Floats(5, context * 2 * dim);
+        var v = Floats(6, context * 2 * dim);
+        var q = Floats(7, positions * queries * dim);
+        var y = new float[positions * queries * dim];
         var memory = (byte*)NativeMemory.AllocZeroed((nuint)layout.BlockBytes * 3);
-        var scratch = (byte*)NativeMemory.Alloc((nuint)BlockAttention.ScratchBytes(layout, queries));
+        var scratch = (byte*)NativeMemory.Alloc((nuint)BlockAttention.ScratchBytes(layout, queries, positions));
         nint[] blocks = [(nint)memory, (nint)(memory + layout.BlockBytes), (nint)(memory + 2 * layout.BlockBytes)];
         fixed (float* pk = k, pv = v, pq = q, py = y)
         {
-            for (var p = 0; p < positions; p++) layout.Write(blocks[p / 64], p % 64, pk + p * 2 * dim, pv + p * 2 * dim);
-            BlockAttention.Run(layout, 1, pq, queries, 5, positions - 1, blocks, py, isBf16, scratch);
+            for (var p = 0; p < context; p++) layout.Write(blocks[p / 64], p % 64, pk + p * 2 * dim, pv + p * 2 * dim);
+            BlockAttention.Run(layout, 1, pq, queries * dim, queries, positions, 5, context - positions, blocks, py, isBf16, scratch);
         }
         NativeMemory.Free(memory);
         NativeMemory.Free(scratch);

@@ -4,63 +4,87 @@ using System.Runtime.Intrinsics;
 namespace ActorLlama.Kernels;
 
 /// <summary>
-/// Attention of the query heads that share one KV head, at one position, over blocks of 64 absolute positions in ascending order
-/// (spec 2.7, 2.8). Scores, softmax and its weights are float32. The running maximum, sum and output change block by block, so the
-/// result depends on the position and on what the cache holds, never on how the prompt was cut or who computes it.
+/// Attention of the query heads that share one KV head, at neighbouring positions of one sequence, over blocks of 64 absolute positions in ascending order
+/// (spec 2.7, 2.8). Scores, softmax and its weights are float32. The running maximum, sum and output of a query change block by block, so its
+/// result depends on the position and on what the cache holds, never on how the prompt was cut, which positions go together or who computes it.
 /// </summary>
 public static unsafe class BlockAttention
 {
     private const int Positions = KvLayout.Positions;
 
-    /// <summary>Bytes of scratch that <see cref="Run"/> needs.</summary>
-    public static long ScratchBytes(KvLayout layout, int queries) => (long)queries * (Positions + 2 * layout.ValueWidth + 2) * sizeof(float);
+    /// <summary>Queries that go over a block together fill tiles of this many rows; more would leave the caches.</summary>
+    private const int RowsTogether = 24;
+
+    /// <summary>Bytes of scratch that <see cref="Run"/> needs for so many queries of so many positions.</summary>
+    public static long ScratchBytes(KvLayout layout, int queries, int positions) => (long)queries * positions * (layout.HeadDim + Positions + 2 * layout.ValueWidth + 2) * sizeof(float);
+
+    /// <summary>How many neighbouring positions to give to one <see cref="Run"/>.</summary>
+    public static int PositionsTogether(int queries) => Math.Max(1, RowsTogether / queries);
 
     /// <summary>
-    /// <paramref name="q"/> and <paramref name="output"/> are [queries, HeadDim]; keys from <paramref name="firstKey"/> to
-    /// <paramref name="position"/> are seen. <paramref name="blocks"/>[b] is the block of positions from 64·b.
+    /// <paramref name="q"/> and <paramref name="output"/> are [queries, HeadDim] for each position, <paramref name="stride"/> floats from one position to the next;
+    /// position i is <paramref name="position"/> + i and sees keys from <paramref name="firstKey"/> to itself. <paramref name="blocks"/>[b] is the block of positions
+    /// from 64·b.
     /// </summary>
-    public static void Run(KvLayout layout, int kvHead, float* q, int queries, int firstKey, int position, ReadOnlySpan<nint> blocks, float* output, bool round, byte* scratch)
+    public static void Run(
+        KvLayout layout, int kvHead, float* q, long stride, int queries, int positions, int firstKey, int position, ReadOnlySpan<nint> blocks, float* output, bool round, byte* scratch)
     {
-        if (layout.IsBf16) Run<PlainBf16>(layout, kvHead, q, queries, firstKey, position, blocks, output, (float*)scratch);
-        else Run<Float32>(layout, kvHead, q, queries, firstKey, position, blocks, output, (float*)scratch);
-        if (round) Bf16.Round(output, (long)queries * layout.HeadDim);
+        if (layout.IsBf16) Run<PlainBf16>(layout, kvHead, q, stride, queries, positions, firstKey, position, blocks, output, round, (float*)scratch);
+        else Run<Float32>(layout, kvHead, q, stride, queries, positions, firstKey, position, blocks, output, round, (float*)scratch);
     }
 
-    private static void Run<TFormat>(KvLayout layout, int kvHead, float* q, int queries, int firstKey, int position, ReadOnlySpan<nint> blocks, float* output, float* scratch)
+    private static void Run<TFormat>(
+        KvLayout layout, int kvHead, float* q, long stride, int queries, int positions, int firstKey, int position, ReadOnlySpan<nint> blocks, float* output, bool round, float* scratch)
         where TFormat : struct, IPanelFormat
     {
-        int dim = layout.HeadDim, width = layout.ValueWidth, element = layout.ElementBytes;
-        var weights = scratch;
-        var sum = weights + queries * Positions;
-        var part = sum + queries * width;
-        var maxima = part + queries * width;
-        var totals = maxima + queries;
+        int dim = layout.HeadDim, width = layout.ValueWidth, element = layout.ElementBytes, rows = queries * positions;
+        var x = scratch;
+        var weights = x + (long)rows * dim;
+        var sum = weights + rows * Positions;
+        var part = sum + (long)rows * width;
+        var maxima = part + (long)rows * width;
+        var totals = maxima + rows;
         var scale = 1f / MathF.Sqrt(dim);
+        for (var i = 0; i < positions; i++) Buffer.MemoryCopy(q + i * stride, x + (long)i * queries * dim, (long)queries * dim * 4, (long)queries * dim * 4);
 
-        for (var block = firstKey / Positions; block <= position / Positions; block++)
+        for (var block = firstKey / Positions; block <= (position + positions - 1) / Positions; block++)
         {
             var start = block * Positions;
-            int first = Math.Max(firstKey - start, 0), last = Math.Min(position - start, Positions - 1);
+            var first = Math.Max(firstKey - start, 0);
+            // Positions before the block do not see it.
+            var begin = Math.Max(0, start - position) * queries;
             var keys = (byte*)blocks[block] + layout.KeyOffset(kvHead);
             for (var half = 0; half < Positions; half += WeightPanels.Width)
-                Multiply<TFormat>(q, dim, queries, keys + half * element, Positions * element, dim, weights + half, Positions);
+                Multiply<TFormat>(x + (long)begin * dim, dim, rows - begin, keys + half * element, Positions * element, dim, weights + begin * Positions + half, Positions);
 
             var isFirst = start <= firstKey;
-            for (var n = 0; n < queries; n++)
+            for (var n = begin; n < rows; n++)
             {
+                var last = Math.Min(position + n / queries - start, Positions - 1);
                 var factor = Softmax(weights + n * Positions, first, last, scale, isFirst, ref maxima[n], ref totals[n]);
                 if (!isFirst) RowMath.Scale(sum + n * width, factor, width, sum + n * width, round: false);
             }
 
-            var values = (byte*)blocks[block] + layout.ValueOffset(kvHead) + (long)first * width * element;
-            for (var d = 0; d < width; d += WeightPanels.Width)
-                Multiply<TFormat>(weights + first, Positions, queries, values + d * element, width * element, last - first + 1, part + d, width);
-            if (isFirst) Buffer.MemoryCopy(part, sum, (long)queries * width * 4, (long)queries * width * 4);
-            else RowMath.Add(sum, part, (long)queries * width, sum, round: false);
+            // All rows together where they see the whole block; otherwise each position has a last key of its own.
+            var isWhole = start + Positions - 1 <= position;
+            for (var n = begin; n < rows; n += isWhole ? rows : queries)
+            {
+                var (count, last) = isWhole ? (rows, Positions - 1) : (queries, Math.Min(position + n / queries - start, Positions - 1));
+                var values = (byte*)blocks[block] + layout.ValueOffset(kvHead) + (long)first * width * element;
+                for (var d = 0; d < width; d += WeightPanels.Width)
+                    Multiply<TFormat>(weights + n * Positions + first, Positions, count, values + d * element, width * element, last - first + 1, part + (long)n * width + d, width);
+            }
+            var (place, bytes) = ((long)begin * width, (long)(rows - begin) * width * 4);
+            if (isFirst) Buffer.MemoryCopy(part + place, sum + place, bytes, bytes);
+            else RowMath.Add(sum + place, part + place, (long)(rows - begin) * width, sum + place, round: false);
         }
 
-        for (var n = 0; n < queries; n++)
-            for (var d = 0; d < dim; d++) output[n * dim + d] = sum[n * width + d] / totals[n];
+        for (var n = 0; n < rows; n++)
+        {
+            var to = output + n / queries * stride + n % queries * dim;
+            for (var d = 0; d < dim; d++) to[d] = sum[n * width + d] / totals[n];
+            if (round) Bf16.Round(to, dim);
+        }
     }
 
     private static void Multiply<TFormat>(float* x, long xStride, int rows, byte* panel, long stride, int inputs, float* y, long yStride) where TFormat : struct, IPanelFormat

@@ -20,7 +20,7 @@ public static unsafe class GatedFfn
         int width = groups[0].Gate.Inputs, hidden = groups[0].Gate.Outputs;
         var work = groups.Sum(g => (long)g.Rows) * width * hidden;
         var hiddenPanels = groups[0].Gate.Panels;
-        var hiddenStrip = Product.StripPanels((long)hiddenPanels * groups.Length, team.Threads);
+        var hiddenStrip = Product.StripPanels((long)hiddenPanels * groups.Length, team.Threads, groups[0].Gate.IsInPlace);
         var hiddenUnits = Product.UnitsOf(hiddenPanels, hiddenStrip);
         team.For(hiddenUnits * groups.Length, (unit, thread) =>
         {
@@ -37,7 +37,7 @@ public static unsafe class GatedFfn
         }, 2 * work);
 
         var panels = groups[0].Down.Panels;
-        var strip = Product.StripPanels((long)panels * groups.Length, team.Threads);
+        var strip = Product.StripPanels((long)panels * groups.Length, team.Threads, groups[0].Down.IsInPlace);
         var units = Product.UnitsOf(panels, strip);
         team.For(units * groups.Length, (unit, thread) =>
         {

@@ -1,24 +1,25 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace ActorLlama.Kernels;
 
-/// <summary>A matrix copied into panels of 32 outputs, in memory of its own; outputs beyond the last are zero.</summary>
+/// <summary>A matrix copied into panels of 32 outputs, which lie one after the other in memory of its own; outputs beyond the last are zero.</summary>
 public sealed unsafe class PackedMatrix : IDisposable
 {
-    private const int PackInputs = 128;
+    private const int PackInputs = 128, CopiedTogether = 32;
     private readonly byte* _data;
     private bool _disposed;
 
-    private PackedMatrix(byte* data, long bytes, bool isBf16, int outputs, int inputs)
+    private PackedMatrix(byte* data, long bytes, WeightPanels panels)
     {
         _data = data;
         Bytes = bytes;
-        Panels = WeightPanels.Packed((nint)data, isBf16, outputs, inputs);
+        Panels = panels;
     }
 
     /// <summary>Fills the panel that begins with output <paramref name="first"/>.</summary>
     private delegate void PanelFill(int first, nint to, int thread);
+
+    private delegate WeightPanels PanelsAt(byte* data);
 
     public WeightPanels Panels { get; }
 
@@ -40,6 +41,22 @@ public sealed unsafe class PackedMatrix : IDisposable
     public static PackedMatrix Pack(ReadElements read, bool isBf16, int outputs, int inputs, ThreadTeam team) => Pack(
         isBf16, outputs, inputs, team,
         (first, to, thread) => PackPanel(read, isBf16, outputs, inputs, first, 0, inputs, to, new Span<byte>(team.Scratch(thread), ThreadTeam.ScratchBytes)));
+
+    /// <summary>Copies panels, wherever they lie, one after the other; the order within a group stays as it is.</summary>
+    public static PackedMatrix Copy(WeightPanels from, ThreadTeam team)
+    {
+        var group = from.Format == PanelFormat.Float32 ? Float32.GroupBytes : PackedBf16.GroupBytes;
+        var stride = (long)from.Inputs * group;
+        var matrix = New(from.Panels * stride, data => new WeightPanels(data, from.Format, from.Outputs, from.Inputs, stride, group));
+        // Side by side in the source: a page is read at once.
+        var strips = (from.Panels + CopiedTogether - 1) / CopiedTogether;
+        team.For(strips, (strip, _) =>
+        {
+            var first = strip * CopiedTogether;
+            StripTile.Copy(from.Data + first * from.PanelStride, from.PanelStride, from.Stride, Math.Min(CopiedTogether, from.Panels - first), from.Inputs, group, matrix._data + first * stride);
+        });
+        return matrix;
+    }
 
     /// <summary>
     /// Packs inputs [start, start + count) of the panel of an [outputs, inputs] matrix that begins with output <paramref name="first"/>, through scratch memory
@@ -66,13 +83,12 @@ public sealed unsafe class PackedMatrix : IDisposable
     {
         if (_disposed) return;
         _disposed = true;
-        NativeMemory.AlignedFree(_data);
+        LargeMemory.Free(_data);
     }
 
     private static PackedMatrix Pack(bool isBf16, int outputs, int inputs, ThreadTeam team, PanelFill fill)
     {
-        var bytes = Math.Max(WeightPanels.PackedBytes(isBf16, outputs, inputs), 1);
-        var matrix = new PackedMatrix((byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64), bytes, isBf16, outputs, inputs);
+        var matrix = New(WeightPanels.PackedBytes(isBf16, outputs, inputs), data => WeightPanels.Packed((nint)data, isBf16, outputs, inputs));
         try
         {
             team.For(matrix.Panels.Panels, (panel, thread) => fill(panel * WeightPanels.Width, (nint)(matrix._data + panel * matrix.Panels.PanelStride), thread));
@@ -83,6 +99,12 @@ public sealed unsafe class PackedMatrix : IDisposable
             matrix.Dispose();
             throw;
         }
+    }
+
+    private static PackedMatrix New(long bytes, PanelsAt panels)
+    {
+        var data = LargeMemory.Allocate(bytes);
+        return new PackedMatrix(data, bytes, panels(data));
     }
 
     private static void PackPanel(bool isBf16, nint from, int valid, int inputs, long outputStride, long inputStride, nint to)

@@ -13,19 +13,16 @@ internal static unsafe class PanelTile<TFormat> where TFormat : struct, IPanelFo
 {
     private const int PrefetchBytes = 4096;
 
-    /// <summary>Runs <paramref name="rows"/> rows over one panel.</summary>
-    public static void Run(float* x, long rowStride, int rows, byte* panel, long stride, int k, float* y, long yStride, bool add)
+    /// <summary>Runs <paramref name="rows"/> rows over one panel; <paramref name="ahead"/> is as much memory that will be read next, or null.</summary>
+    public static void Run(float* x, long rowStride, int rows, byte* panel, long stride, int k, float* y, long yStride, bool add, byte* ahead = null)
     {
-        if (Vector512.IsHardwareAccelerated)
+        if (!Vector512.IsHardwareAccelerated)
         {
-            for (; rows >= 8; rows -= 8, x += 8 * rowStride, y += 8 * yStride) Eight(x, rowStride, panel, stride, k, y, yStride, add);
-            for (; rows >= 5 || rows == 3; rows -= 3, x += 3 * rowStride, y += 3 * yStride) Three(x, rowStride, panel, stride, k, y, yStride, add);
+            HalfPanelTile<TFormat, WholeSums>.Run(x, rowStride, rows, panel, stride, k, y, yStride, add, ahead);
+            return;
         }
-        else
-        {
-            for (; rows >= 6; rows -= 6, x += 6 * rowStride, y += 6 * yStride) HalfPanelTile<TFormat>.Six(x, rowStride, panel, stride, k, y, yStride, add);
-            for (; rows >= 5 || rows == 3; rows -= 3, x += 3 * rowStride, y += 3 * yStride) HalfPanelTile<TFormat>.Three(x, rowStride, panel, stride, k, y, yStride, add);
-        }
+        for (; rows >= 8; rows -= 8, x += 8 * rowStride, y += 8 * yStride) Eight(x, rowStride, panel, stride, k, y, yStride, add);
+        for (; rows >= 5 || rows == 3; rows -= 3, x += 3 * rowStride, y += 3 * yStride) Three(x, rowStride, panel, stride, k, y, yStride, add);
         for (; rows >= 2; rows -= 2, x += 2 * rowStride, y += 2 * yStride) Two(x, rowStride, panel, stride, k, y, yStride, add);
         if (rows == 1) One(x, panel, stride, k, y, add);
     }
@@ -49,6 +46,13 @@ internal static unsafe class PanelTile<TFormat> where TFormat : struct, IPanelFo
             b0 = Vector512.FusedMultiplyAdd(x0, high, b0);
         }
         TFormat.Store(y, a0, b0, add);
+    }
+
+    /// <summary>One row over two panels, in the vectors that suit the host.</summary>
+    public static void RunTwoPanels(float* x, byte* panel, byte* second, long stride, int k, float* y, float* ySecond, bool add)
+    {
+        if (Vector512.IsHardwareAccelerated) OneByTwo(x, panel, second, stride, k, y, ySecond, add);
+        else HalfPanelTile<TFormat, WholeSums>.OneByTwo(x, panel, second, stride, k, y, ySecond, add);
     }
 
     /// <summary>One row over two panels at once: twice the independent chains, so that memory and not latency limits it.</summary>

@@ -14,6 +14,9 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     private const int ChunkRows = 120;
     private const int CopiedPanels = 8;
 
+    // Of an [in,out] matrix in place: with more rows than these, copying it panel by panel costs less than sums in memory.
+    private const int StripRows = 12;
+
     public WeightPanels Weights { get; } = weights;
     public int Rows { get; } = rows;
 
@@ -23,7 +26,7 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     /// <summary>Runs several products, splitting outputs over the team.</summary>
     public static void Run(ThreadTeam team, params Product[] products)
     {
-        var strip = StripPanels(products.Sum(p => (long)p.Weights.Panels), team.Threads);
+        var strip = StripPanels(products.Sum(p => (long)p.Weights.Panels), team.Threads, products.Any(p => p.Weights.IsInPlace));
         var units = products.Sum(p => UnitsOf(p.Weights.Panels, strip));
         team.For(units, (unit, thread) =>
         {
@@ -33,8 +36,12 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
         }, products.Sum(p => p.Work));
     }
 
-    /// <summary>Panels of one unit of work: wide enough to stream, narrow enough that every thread gets several.</summary>
-    internal static int StripPanels(long panels, int threads) => (int)Math.Clamp(panels / (threads * 6L), 2, 32) & ~1;
+    /// <summary>
+    /// Panels of one unit of work: wide enough to stream, narrow enough that every thread gets several. Strips of a matrix in place are a page wide where that leaves
+    /// one for every thread: a new k is a new page.
+    /// </summary>
+    internal static int StripPanels(long panels, int threads, bool inPlace) =>
+        (int)Math.Clamp(panels / (threads * 6L), inPlace ? Math.Clamp(panels / threads, 2, 32) : 2, 32) & ~1;
 
     internal static int UnitsOf(int panels, int strip) => (panels + strip - 1) / strip;
 
@@ -46,22 +53,22 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             case PanelFormat.PackedBf16: RunPanels<PackedBf16>(first, end, scratch); break;
             case PanelFormat.PlainBf16: RunPanels<PlainBf16>(first, end, scratch); break;
             case PanelFormat.Float32: RunPanels<Float32>(first, end, scratch); break;
+            case PanelFormat.Int8: RunPanels<Int8>(first, end, scratch); break;
             default: throw new InvalidOperationException($"Product: unknown panel format {(int)Weights.Format}.");
         }
     }
 
     private void RunPanels<TFormat>(int first, int end, byte* scratch) where TFormat : struct, IPanelFormat
     {
-        var inPlace = Weights.Stride != TFormat.GroupBytes;
         for (var row = 0; row < Rows; row += ChunkRows)
         {
             var count = Math.Min(ChunkRows, Rows - row);
             var from = x + row * xStride;
             var to = y + row * yStride;
             if (Weights.Inputs == 0) Clear(to, count, first, end);
-            else if (!inPlace) RunPacked<TFormat>(from, to, count, first, end, (float*)scratch);
-            else if (count <= 2)
-                for (var r = 0; r < count; r++) RunStrip<TFormat>(from + r * xStride, to + r * yStride, first, end, (float*)scratch);
+            else if (Weights.Format == PanelFormat.Int8) RunScaled(from, to, count, first, end, (float*)scratch);
+            else if (!Weights.IsInPlace) RunPacked<TFormat>(from, to, count, first, end, (float*)scratch);
+            else if (count <= StripRows) RunStrip<TFormat>(from, to, count, first, end, (float*)scratch);
             else RunCopied<TFormat>(from, to, count, first, end, scratch);
             if (round) RoundOutputs(to, count, first, end);
         }
@@ -78,7 +85,7 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
                 {
                     var data = w.Data + panel * w.PanelStride + k * w.Stride;
                     var outputs = to + panel * WeightPanels.Width;
-                    PanelTile<TFormat>.OneByTwo(from + k, data, data + w.PanelStride, w.Stride, Math.Min(PartialInputs, w.Inputs - k), outputs, outputs + WeightPanels.Width, k > 0);
+                    PanelTile<TFormat>.RunTwoPanels(from + k, data, data + w.PanelStride, w.Stride, Math.Min(PartialInputs, w.Inputs - k), outputs, outputs + WeightPanels.Width, k > 0);
                 }
         for (; panel < end; panel++)
         {
@@ -86,18 +93,51 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             var outputs = panel < whole ? to + (long)panel * WeightPanels.Width : scratch;
             var stride = panel < whole ? yStride : WeightPanels.Width;
             for (var k = 0; k < w.Inputs; k += PartialInputs)
-                PanelTile<TFormat>.Run(from + k, xStride, rows, w.Data + panel * w.PanelStride + k * w.Stride, w.Stride, Math.Min(PartialInputs, w.Inputs - k), outputs, stride, k > 0);
+            {
+                // What comes after these inputs, of this panel or the next, lies right behind them.
+                var (data, inputs) = ((nint)(w.Data + panel * w.PanelStride + k * w.Stride), Math.Min(PartialInputs, w.Inputs - k));
+                PanelTile<TFormat>.Run(from + k, xStride, rows, (byte*)data, w.Stride, inputs, outputs, stride, k > 0, ahead: (byte*)data + inputs * w.Stride);
+            }
             if (panel < whole) continue;
             for (var r = 0; r < rows; r++)
                 for (var n = panel * WeightPanels.Width; n < w.Outputs; n++) to[r * yStride + n] = scratch[r * WeightPanels.Width + n - panel * WeightPanels.Width];
         }
     }
 
-    private void RunStrip<TFormat>(float* from, float* to, int first, int end, float* sums) where TFormat : struct, IPanelFormat
+    /// <summary>Weights of 8 bits: partial sums of whole numbers aside, then each times its scale to the outputs.</summary>
+    private void RunScaled(float* from, float* to, int rows, int first, int end, float* sums)
     {
-        for (var k = 0; k < Weights.Inputs; k += PartialInputs)
-            StripTile<TFormat>.Run(from + k, Weights.Data + first * Weights.PanelStride + k * Weights.Stride, Weights.Stride, end - first,
-                Math.Min(PartialInputs, Weights.Inputs - k), sums, to + (long)first * WeightPanels.Width, k > 0);
+        var w = Weights;
+        for (int panel = first, panels; panel < end; panel += panels)
+        {
+            panels = rows == 1 && panel + 2 <= end ? 2 : 1;
+            for (var k = 0; k < w.Inputs; k += PartialInputs)
+            {
+                var data = w.Data + panel * w.PanelStride + k * w.Stride;
+                var inputs = Math.Min(PartialInputs, w.Inputs - k);
+                if (panels == 2) PanelTile<Int8>.RunTwoPanels(from + k, data, data + w.PanelStride, w.Stride, inputs, sums, sums + WeightPanels.Width, add: false);
+                else PanelTile<Int8>.Run(from + k, xStride, rows, data, w.Stride, inputs, sums, WeightPanels.Width, add: false, ahead: data + inputs * w.Stride);
+                for (var p = 0; p < panels; p++)
+                {
+                    var start = (panel + p) * WeightPanels.Width;
+                    for (var r = 0; r < rows; r++)
+                        RowMath.MultiplyAdd(sums + (r + p) * WeightPanels.Width, w.ScalesOf(panel + p, k), Math.Min(WeightPanels.Width, w.Outputs - start), to + r * yStride + start, k > 0);
+                }
+            }
+        }
+    }
+
+    private void RunStrip<TFormat>(float* from, float* to, int rows, int first, int end, float* sums) where TFormat : struct, IPanelFormat
+    {
+        var w = Weights;
+        for (var k = 0; k < w.Inputs; k += PartialInputs)
+        {
+            var data = w.Data + first * w.PanelStride + k * w.Stride;
+            var inputs = Math.Min(PartialInputs, w.Inputs - k);
+            var outputs = to + (long)first * WeightPanels.Width;
+            if (rows == 1) StripTile<TFormat>.Run(from + k, data, w.Stride, end - first, inputs, sums, outputs, k > 0);
+            else StripTile<TFormat>.Run(from + k, xStride, rows, data, w.Stride, end - first, inputs, sums, outputs, yStride, k > 0);
+        }
     }
 
     /// <summary>Many rows over a matrix read in place: blocks of it are copied to scratch, where the tiles can go down a panel.</summary>
@@ -110,7 +150,7 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             for (var k = 0; k < w.Inputs; k += PartialInputs)
             {
                 var inputs = Math.Min(PartialInputs, w.Inputs - k);
-                StripTile<TFormat>.Copy(w.Data + panel * w.PanelStride + k * w.Stride, w.Stride, panels, inputs, scratch);
+                StripTile.Copy(w.Data + panel * w.PanelStride + k * w.Stride, w.PanelStride, w.Stride, panels, inputs, TFormat.GroupBytes, scratch);
                 for (var p = 0; p < panels; p++)
                     PanelTile<TFormat>.Run(from + k, xStride, rows, scratch + (long)p * inputs * TFormat.GroupBytes, TFormat.GroupBytes, inputs, to + (long)(panel + p) * WeightPanels.Width, yStride, k > 0);
             }

@@ -5,13 +5,48 @@ using System.Runtime.Intrinsics.X86;
 namespace ActorLlama.Kernels;
 
 /// <summary>
-/// One row times a wide strip of an [in,out] matrix read in place. Going down one narrow panel would touch a new page for every k, so
-/// this takes the strip's whole width for four k at a time and keeps the sums in memory (first-level cache). Each output's chain is
+/// A few rows times a wide strip of an [in,out] matrix read in place. Going down one narrow panel would touch a new page for every k, so
+/// this takes the strip's whole width for some k at a time and keeps the sums in memory (first-level cache). Each output's chain is
 /// the same as in <see cref="PanelTile{TFormat}"/>.
 /// </summary>
 internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFormat
 {
     private const int RowsAhead = 4;
+
+    /// <summary>Values of k that several rows go over before the next panel.</summary>
+    private const int Together = 16;
+
+    /// <summary>As <see cref="Run(float*, byte*, long, int, int, float*, float*, bool)"/> for several rows; <paramref name="sums"/> has 32 floats a panel and row.</summary>
+    public static void Run(float* x, long xStride, int rows, byte* weights, long stride, int panels, int k, float* sums, float* y, long yStride, bool add)
+    {
+        var width = 32L * panels;
+        new Span<float>(sums, checked((int)(rows * width))).Clear();
+        for (var i = 0; i < k; i += Together)
+        {
+            var group = weights + i * stride;
+            var count = Math.Min(Together, k - i);
+            for (var p = 0; p < panels; p++, group += TFormat.GroupBytes)
+            {
+                Prefetch(group + count * stride, stride, Math.Min(Together, k - i - count));
+                HalfPanelTile<TFormat, KeptSums>.Run(x + i, xStride, rows, group, stride, count, sums + 32 * p, width, add: false);
+            }
+        }
+        for (var r = 0; r < rows; r++)
+            for (var p = 0; p < panels; p++)
+            {
+                var from = sums + r * width + 32 * p;
+                var to = y + r * yStride + 32 * p;
+                for (var half = 0; half < 2; half++) TFormat.StoreHalf(to, half, Vector256.Load(from + 16 * half), Vector256.Load(from + 16 * half + 8), add);
+            }
+    }
+
+    /// <summary>Into the second-level cache: distances of whole pages would meet in one set of the first.</summary>
+    private static void Prefetch(byte* group, long stride, int count)
+    {
+        if (!Sse.IsSupported) return;
+        for (var i = 0; i < count; i++, group += stride)
+            for (var b = 0; b < TFormat.GroupBytes; b += 64) Sse.Prefetch1(group + b);
+    }
 
     /// <summary>Runs at most 512 values of k over <paramref name="panels"/> panels that lie side by side; <paramref name="sums"/> has 32 floats a panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -72,16 +107,26 @@ internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFo
         for (var p = 0; p < panels; p++) TFormat.Store(y + 32 * p, Vector512.Load(sums + 32 * p), Vector512.Load(sums + 32 * p + 16), add);
     }
 
-    /// <summary>Copies the groups of <paramref name="panels"/> panels for <paramref name="k"/> values of k so that each panel is contiguous.</summary>
+}
+
+/// <summary>What strips of every format have in common.</summary>
+internal static unsafe class StripTile
+{
+    private const int RowsAhead = 8;
+
+    /// <summary>
+    /// Copies the groups of <paramref name="panels"/> panels, <paramref name="panelStride"/> bytes apart, for <paramref name="k"/> values of k, <paramref name="stride"/>
+    /// bytes apart, so that each panel is contiguous.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Copy(byte* weights, long stride, int panels, int k, byte* to)
+    public static void Copy(byte* weights, long panelStride, long stride, int panels, int k, int groupBytes, byte* to)
     {
-        var panelBytes = (long)k * TFormat.GroupBytes;
-        for (var i = 0; i < k; i++, weights += stride, to += TFormat.GroupBytes)
+        var panelBytes = (long)k * groupBytes;
+        for (var i = 0; i < k; i++, weights += stride, to += groupBytes)
             for (var p = 0; p < panels; p++)
-                for (var b = 0; b < TFormat.GroupBytes; b += 64)
+                for (var b = 0; b < groupBytes; b += 64)
                 {
-                    var group = weights + p * TFormat.GroupBytes + b;
+                    var group = weights + p * panelStride + b;
                     if (Sse.IsSupported) Sse.Prefetch0(group + RowsAhead * stride);
                     Vector512.Load(group).Store(to + p * panelBytes + b);
                 }

@@ -11,6 +11,9 @@ public enum PanelFormat : byte
 
     /// <summary>float32 outputs side by side.</summary>
     Float32 = 2,
+
+    /// <summary>Packed by us: whole numbers of 8 bits, with scales (<see cref="Int8Matrix"/>).</summary>
+    Int8 = 3,
 }
 
 /// <summary>Copies <paramref name="count"/> elements of a row-major matrix from element <paramref name="first"/> on to memory.</summary>
@@ -20,7 +23,7 @@ public delegate void ReadElements(long first, int count, nint to);
 /// Weights of a product y = x·W in groups of 32 outputs: the group of panel p and input k lies at Data + p·PanelStride + k·Stride bytes.
 /// A packed matrix and an [in,out] matrix read in place differ in their strides only. Memory is the owner's.
 /// </summary>
-public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int outputs, int inputs, long panelStride, long stride)
+public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int outputs, int inputs, long panelStride, long stride, float* scales = null)
 {
     public const int Width = 32;
 
@@ -35,6 +38,19 @@ public readonly unsafe struct WeightPanels(byte* data, PanelFormat format, int o
     public long Stride { get; } = stride;
 
     public int Panels => (Outputs + Width - 1) / Width;
+
+    /// <summary>True when neighbouring k of a panel lie apart.</summary>
+    internal bool IsInPlace => Format != PanelFormat.Int8 && Stride != GroupBytes(Format != PanelFormat.Float32);
+
+    /// <summary>Partial sums of so many inputs.</summary>
+    internal static int PartsOf(int inputs) => (inputs + Product.PartialInputs - 1) / Product.PartialInputs;
+
+    /// <summary>A matrix of 8 bits and its scales: 32 a panel, for all panels of the first partial sum, then of the second.</summary>
+    internal static WeightPanels PackedInt8(nint data, nint scales, int outputs, int inputs) =>
+        new((byte*)data, PanelFormat.Int8, outputs, inputs, (long)inputs * Int8.GroupBytes, Int8.GroupBytes, (float*)scales);
+
+    /// <summary>Scales of a panel's 32 outputs in the partial sum that begins with input <paramref name="k"/>; of 8 bits only.</summary>
+    internal float* ScalesOf(int panel, int k) => scales + ((long)(k / Product.PartialInputs) * Panels + panel) * Width;
 
     /// <summary>Bytes of an [outputs, inputs] matrix in packed panels.</summary>
     public static long PackedBytes(bool isBf16, int outputs, int inputs) =>

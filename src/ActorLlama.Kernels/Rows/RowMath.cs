@@ -100,6 +100,19 @@ public static unsafe class RowMath
         if (round) Bf16.Round(y, count);
     }
 
+    /// <summary>y = x · factors, or with <paramref name="add"/> y + x · factors, rounded once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal static void MultiplyAdd(float* x, float* factors, int count, float* y, bool add)
+    {
+        var i = 0;
+        for (; i + 16 <= count; i += 16)
+        {
+            var (a, b) = (Vector512.Load(x + i), Vector512.Load(factors + i));
+            (add ? Vector512.FusedMultiplyAdd(a, b, Vector512.Load(y + i)) : a * b).Store(y + i);
+        }
+        for (; i < count; i++) y[i] = add ? MathF.FusedMultiplyAdd(x[i], factors[i], y[i]) : x[i] * factors[i];
+    }
+
     /// <summary>
     /// Turns each pair (2j, 2j + 1) of a head by its angle (spec 2.3): <paramref name="turn"/> holds the cosines of all pairs, then the sines.
     /// </summary>

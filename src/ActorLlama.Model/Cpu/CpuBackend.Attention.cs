@@ -38,14 +38,27 @@ public sealed unsafe partial class CpuBackend
         var places = Store(k, v, layer, rows);
         var y = New(q.Rows, q.Width);
         var (kvHeads, queries) = (_config.KvHeads, _config.QueryHeads / _config.KvHeads);
-        _team.For(rows.Rows * kvHeads, (unit, thread) =>
+        var groups = Neighbours(layer, rows, BlockAttention.PositionsTogether(queries));
+        _team.For(groups.Count * kvHeads, (unit, thread) =>
         {
-            var (row, head) = (unit / kvHeads, unit % kvHeads);
-            var position = rows.Positions[row];
-            var at = head * queries * _config.HeadDim;
-            BlockAttention.Run(_kvLayout, head, q.Row(row) + at, queries, places[row].FirstKey(layer, position), position, places[row].Blocks(layer), y.Row(row) + at, _round, _team.Scratch(thread));
+            var ((row, count), head) = (groups[unit / kvHeads], unit % kvHeads);
+            var (place, position, at) = (places[row], rows.Positions[row], head * queries * _config.HeadDim);
+            BlockAttention.Run(
+                _kvLayout, head, q.Row(row) + at, q.Width, queries, count, place.FirstKey(layer, position), position, place.Blocks(layer), y.Row(row) + at, _round, _team.Scratch(thread));
         }, Work(rows, layer));
         return y;
+    }
+
+    /// <summary>Rows at neighbouring positions of one sequence that see keys from the same one on: the first and how many.</summary>
+    private List<(int Row, int Count)> Neighbours(int layer, RowBatch rows, int most)
+    {
+        var groups = new List<(int Row, int Count)>();
+        var chunk = _config.ChunkOf(layer) ?? int.MaxValue;
+        var row = 0;
+        foreach (var sequence in rows.Sequences)
+            for (int position = sequence.Start, end = sequence.Start + sequence.Count, count; position < end; position += count, row += count)
+                groups.Add((row, count = Math.Min(Math.Min(most, end - position), chunk - position % chunk)));
+        return groups;
     }
 
     private void RotateHeads(float* from, float* to, int heads, int position)

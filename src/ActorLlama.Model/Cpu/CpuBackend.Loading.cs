@@ -44,10 +44,10 @@ public sealed unsafe partial class CpuBackend
         {
             var panels = WeightPanels.Packed(address, IsBf16(tensor), outputs, inputs);
             RequireNumbers(tensor, panels, loading);
-            return new CpuLinear(tensor, panels, packed: null);
+            return Linear(tensor, panels, _copyWeights && !IsRounded(loading) ? PackedMatrix.Copy(panels, Loaders) : null, loading);
         }
         var packed = PackedMatrix.Pack(Read, IsBf16(tensor), outputs, inputs, Loaders);
-        return new CpuLinear(tensor, packed.Panels, packed);
+        return Linear(tensor, packed.Panels, packed, loading);
 
         void Read(long first, int count, nint to)
         {
@@ -56,6 +56,18 @@ public sealed unsafe partial class CpuBackend
             if (loading.AllowNaN) return;
             var at = NaNSearch.First(to, IsBf16(tensor), count);
             if (at >= 0) throw NaN(tensor, first + at);
+        }
+    }
+
+    private bool IsRounded(WeightLoading loading) => _weights == WeightType.Int8 && !loading.KeepsType;
+
+    private CpuLinear Linear(StoredTensor tensor, WeightPanels panels, PackedMatrix? packed, WeightLoading loading)
+    {
+        if (!IsRounded(loading)) return new CpuLinear(tensor, packed?.Panels ?? panels, packed, WeightPanels.PackedBytes(IsBf16(tensor), panels.Outputs, panels.Inputs));
+        using (packed)
+        {
+            var rounded = Int8Matrix.Pack(panels, Loaders);
+            return new CpuLinear(tensor, rounded.Panels, rounded, rounded.Bytes);
         }
     }
 
@@ -91,16 +103,34 @@ public sealed unsafe partial class CpuBackend
             var held = tensor.Hold(first, count, column, outputs);
             memory.Add(held);
             for (var e = first; e < first + count; e++) RequireNumbers(tensor, held, e, column, outputs, loading);
-            if (outputs % WeightPanels.Width == 0)
+            if (_weights == WeightType.Int8)
+            {
+                WeightPanels[] rounded = [.. Enumerable.Range(first, count).Select(e => Rounded(tensor, held, e, inputs, outputs))];
+                memory.Remove(held);
+                held.Dispose();
+                return rounded;
+            }
+            if (outputs % WeightPanels.Width == 0 && !_copyWeights)
             {
                 copied += held.CopiedBytes;
                 inPlace += (long)count * inputs * outputs * tensor.ElementBytes - held.CopiedBytes;
                 return [.. Enumerable.Range(first, count).Select(e => WeightPanels.InPlace(held[e], IsBf16(tensor), inputs, held.RowStride, 0, outputs))];
             }
-            PackedMatrix[] packed = [.. Enumerable.Range(first, count).Select(e => Packed(PackedMatrix.Pack(held[e], IsBf16(tensor), outputs, inputs, 1, held.RowStride, Loaders)))];
+            PackedMatrix[] packed = [.. Enumerable.Range(first, count).Select(e => Packed(outputs % WeightPanels.Width == 0
+                ? PackedMatrix.Copy(WeightPanels.InPlace(held[e], IsBf16(tensor), inputs, held.RowStride, 0, outputs), Loaders)
+                : PackedMatrix.Pack(held[e], IsBf16(tensor), outputs, inputs, 1, held.RowStride, Loaders)))];
             memory.Remove(held);
             held.Dispose();
             return [.. packed.Select(matrix => matrix.Panels)];
+        }
+
+        WeightPanels Rounded(StoredTensor tensor, HeldEntries held, int expert, int inputs, int outputs)
+        {
+            using var packed = outputs % WeightPanels.Width == 0 ? null : PackedMatrix.Pack(held[expert], IsBf16(tensor), outputs, inputs, 1, held.RowStride, Loaders);
+            var matrix = Int8Matrix.Pack(packed?.Panels ?? WeightPanels.InPlace(held[expert], IsBf16(tensor), inputs, held.RowStride, 0, outputs), Loaders);
+            memory.Add(matrix);
+            copied += matrix.Bytes;
+            return matrix.Panels;
         }
 
         PackedMatrix Packed(PackedMatrix matrix)

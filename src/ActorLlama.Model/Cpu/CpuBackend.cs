@@ -22,26 +22,33 @@ public sealed unsafe partial class CpuBackend : IBackend
     private readonly KvLayout _kvLayout;
     private readonly CpuKvBlocks _kvBlocks;
     private readonly bool _round;
+    private readonly WeightType _weights;
+    private readonly bool _copyWeights;
     private readonly float _eps;
     private bool _disposed;
 
-    /// <summary>Device <c>cpu:deviceIndex</c> with <paramref name="threads"/> threads, the calling one included.</summary>
-    public CpuBackend(int deviceIndex, int threads, ActivationType activations, LlamaConfig config)
+    /// <summary>
+    /// Device <c>cpu:deviceIndex</c> with <paramref name="threads"/> threads, the calling one included. With <paramref name="copyWeights"/> matrices are copied into large
+    /// pages in the order in which they are read, which is faster; without, they are read where they lie in files as far as their layout allows.
+    /// </summary>
+    public CpuBackend(int deviceIndex, int threads, ActivationType activations, LlamaConfig config, WeightType weights = WeightType.Stored, bool copyWeights = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(deviceIndex);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Device = string.Create(CultureInfo.InvariantCulture, $"cpu:{deviceIndex}");
         Activations = activations;
         _config = config;
+        _weights = weights;
+        _copyWeights = copyWeights;
         _round = activations == ActivationType.BFloat16;
         _eps = (float)config.NormEps;
         _rotary = new RotaryBlocks(new RotaryAngles(config));
         _kvLayout = new KvLayout(config.KvHeads, config.HeadDim, _round);
         _kvBlocks = new CpuKvBlocks(_pool, _kvLayout);
         var queries = config.QueryHeads / config.KvHeads;
-        if (BlockAttention.ScratchBytes(_kvLayout, queries) > ThreadTeam.ScratchBytes)
+        if (BlockAttention.ScratchBytes(_kvLayout, queries, BlockAttention.PositionsTogether(queries)) > ThreadTeam.ScratchBytes)
             throw new InvalidDataException($"Model: {queries} query heads of {config.HeadDim} share one KV head, more than the CPU kernels hold. Use another device.");
-        NumericFingerprint = $"cpu-kernels {KernelVersion}, activations {(_round ? "bfloat16" : "float32")}, tables {PositionFingerprint.Of(config)}";
+        NumericFingerprint = $"cpu-kernels {KernelVersion}, activations {(_round ? "bfloat16" : "float32")}{(weights == WeightType.Int8 ? ", weights int8" : "")}, tables {PositionFingerprint.Of(config)}";
         _team = new ThreadTeam(threads);
     }
 

@@ -23,11 +23,23 @@ internal sealed unsafe class TableContents(StoredTensor stored, HeldEntries memo
     public override void Read(long offset, Span<byte> bytes) => new ReadOnlySpan<byte>((byte*)memory[0] + offset, bytes.Length).CopyTo(bytes);
 }
 
+/// <summary>Whether what a device holds is what was stored.</summary>
+internal static class StoredBits
+{
+    /// <summary>Throws <see cref="InvalidDataException"/> for weights that were rounded as they were loaded.</summary>
+    public static void Require(string name, WeightPanels panels)
+    {
+        if (panels.Format == PanelFormat.Int8)
+            throw new InvalidDataException($"Save: \"{name}\" is held in 8 bits, which is not what the checkpoint stores. Save from nodes with weight-dtype \"stored\".");
+    }
+}
+
 /// <summary>An [out,in] matrix that lies in panels.</summary>
 internal sealed unsafe class LinearContents(string name, ElementType type, WeightPanels panels) : TensorData(name, type, [panels.Outputs, panels.Inputs])
 {
     public override void Read(long offset, Span<byte> bytes)
     {
+        StoredBits.Require(Name, panels);
         fixed (byte* to = bytes)
             for (long element = offset / ElementBytes, first = element, end = element + bytes.Length / ElementBytes; element < end;)
             {
@@ -53,6 +65,7 @@ internal sealed unsafe class ExpertContents(string name, ElementType type, Immut
                 var set = 0;
                 for (; column >= experts[(int)expert][set].Outputs; set++) column -= experts[(int)expert][set].Outputs;
                 var columns = experts[(int)expert][set];
+                StoredBits.Require(Name, columns);
                 var count = (int)Math.Min(columns.Outputs - column, end - element);
                 columns.CopyInput((int)input, (int)column, count, (nint)(to + (element - first) * ElementBytes));
                 element += count;

@@ -52,15 +52,16 @@ internal sealed class CpuEmbedding(StoredTensor tensor, HeldEntries memory) : We
 /// <summary>An [out,in] matrix in panels.</summary>
 /// <param name="tensor">Its name and type.</param>
 /// <param name="panels">The panels.</param>
-/// <param name="packed">Their memory; null where they lie in the source.</param>
-internal sealed class CpuLinear(StoredTensor tensor, WeightPanels panels, PackedMatrix? packed) : Weight
+/// <param name="memory">Their memory; null where they lie in the source.</param>
+/// <param name="bytes">Bytes of the panels.</param>
+internal sealed class CpuLinear(StoredTensor tensor, WeightPanels panels, IDisposable? memory, long bytes) : Weight
 {
     public WeightPanels Panels { get; } = panels;
-    public override long Bytes { get; } = WeightPanels.PackedBytes(tensor.Type == ElementType.BFloat16, panels.Outputs, panels.Inputs);
-    public override long CopiedBytes => packed is null ? 0 : Bytes;
+    public override long Bytes { get; } = bytes;
+    public override long CopiedBytes => memory is null ? 0 : Bytes;
     public override IReadOnlyList<TensorData> Contents { get; } = [new LinearContents(tensor.Name, tensor.Type, panels)];
 
-    public override void Dispose() => packed?.Dispose();
+    public override void Dispose() => memory?.Dispose();
 }
 
 /// <summary>Experts [First, First + count): read where they lie, or packed where their widths are no multiple of a panel's.</summary>

@@ -20,7 +20,7 @@ internal sealed record LayerWeights(
                 from.Linear(ParameterNames.DenseGate(layer)),
                 from.Linear(ParameterNames.DenseUp(layer)),
                 from.Linear(ParameterNames.DenseDown(layer))),
-        config.IsMoe[layer] ? from.Linear(ParameterNames.Router(layer)) : null);
+        config.IsMoe[layer] ? from.Router(ParameterNames.Router(layer)) : null);
 }
 
 /// <summary>A gated FFN's three matrices: the dense one of a dense layer, the shared expert of an MoE layer.</summary>

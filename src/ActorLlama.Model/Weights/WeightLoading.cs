@@ -6,6 +6,9 @@ namespace ActorLlama.Model;
 /// <param name="Cancellation">Ends a load with <see cref="OperationCanceledException"/>.</param>
 public sealed record WeightLoading(bool AllowNaN = false, Action<long>? BytesRead = null, CancellationToken Cancellation = default)
 {
+    /// <summary>True: held as it is stored, whatever the device does with others.</summary>
+    public bool KeepsType { get; init; }
+
     /// <summary>Counts bytes that were just read, and ends the load where it is no longer wanted.</summary>
     internal void Pass(long bytes)
     {

@@ -48,4 +48,4 @@ public enum BackendKind
 
 public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string> Seeds, TimeSpan JoinTimeout);
 
-public sealed record ModelOptions(string Path, ActivationType Dtype, bool AllowNaN);
+public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN);

@@ -65,7 +65,10 @@ public static partial class NodeOptionsReader
         var dtype = setting.OneOf(
             Root + "model.dtype", setting.Text(Root + "model.dtype"),
             ("float32", ActivationType.Float32), ("bfloat16", ActivationType.BFloat16));
-        return new(path, dtype, setting.Flag(Root + "model.allow-nan"));
+        var weights = setting.OneOf(
+            Root + "model.weight-dtype", setting.Text(Root + "model.weight-dtype"), ("stored", WeightType.Stored), ("int8", WeightType.Int8));
+        var copies = setting.OneOf(Root + "model.weight-memory", setting.Text(Root + "model.weight-memory"), ("copied", true), ("mapped", false));
+        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"));
     }
 
     private static ImmutableArray<DeviceOptions> Devices(Setting setting, Config config)

@@ -41,21 +41,41 @@ public sealed unsafe class BlockAttentionTests
         Samples.AssertSameBits(Run(layout, 0, q, 3, 20, 100, k, v, 0), Run(layout, 0, q, 3, 20, 100, k, v, 0xff));
     }
 
-    private static float[] Run(KvLayout layout, int head, float[] q, int queries, int firstKey, int position, float[] k, float[] v, byte stale)
+    [Theory]
+    [InlineData(false, 0, 0, 7)]
+    [InlineData(false, 0, 61, 6)]
+    [InlineData(false, 5, 125, 9)]
+    [InlineData(true, 64, 64, 8)]
+    [InlineData(true, 70, 190, 5)]
+    public void Neighbouring_positions_that_go_together_get_the_bits_of_each_alone(bool isBf16, int firstKey, int position, int positions)
     {
-        var blocks = new nint[position / 64 + 1];
+        const int queries = 3, dim = 40;
+        var layout = new KvLayout(2, dim, isBf16);
+        var (k, v, q) = (Samples.Floats(1, 256 * 2 * dim), Samples.Floats(2, 256 * 2 * dim), Samples.Floats(3, positions * queries * dim));
+        var together = Run(layout, 1, q, queries, firstKey, position, k, v, 0xff, positions);
+        for (var i = 0; i < positions; i++)
+        {
+            var own = (i * queries * dim)..((i + 1) * queries * dim);
+            Samples.AssertSameBits(Run(layout, 1, q[own], queries, firstKey, position + i, k, v, 0xff), together[own]);
+        }
+    }
+
+    private static float[] Run(KvLayout layout, int head, float[] q, int queries, int firstKey, int position, float[] k, float[] v, byte stale, int positions = 1)
+    {
+        var end = position + positions;
+        var blocks = new nint[(end - 1) / 64 + 1];
         for (var b = firstKey / 64; b < blocks.Length; b++)
         {
             blocks[b] = (nint)NativeMemory.AlignedAlloc((nuint)layout.BlockBytes + 64, 64);
             new Span<byte>((void*)blocks[b], (int)layout.BlockBytes).Fill(stale);
         }
-        var scratch = (byte*)NativeMemory.AlignedAlloc((nuint)BlockAttention.ScratchBytes(layout, queries), 64);
-        var y = new float[queries * layout.HeadDim];
+        var scratch = (byte*)NativeMemory.AlignedAlloc((nuint)BlockAttention.ScratchBytes(layout, queries, positions), 64);
+        var y = new float[positions * queries * layout.HeadDim];
         var width = layout.KvHeads * layout.HeadDim;
         fixed (float* pq = q, pk = k, pv = v, py = y)
         {
-            for (var p = firstKey; p <= position; p++) layout.Write(blocks[p / 64], p % 64, pk + p * width, pv + p * width);
-            BlockAttention.Run(layout, head, pq, queries, firstKey, position, blocks, py, round: false, scratch);
+            for (var p = firstKey; p < end; p++) layout.Write(blocks[p / 64], p % 64, pk + p * width, pv + p * width);
+            BlockAttention.Run(layout, head, pq, queries * layout.HeadDim, queries, positions, firstKey, position, blocks, py, round: false, scratch);
         }
         foreach (var block in blocks)
             if (block != 0) NativeMemory.AlignedFree((void*)block);

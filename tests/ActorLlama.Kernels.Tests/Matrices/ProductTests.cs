@@ -27,6 +27,8 @@ public sealed unsafe class ProductTests
     [InlineData(true, 2051, 96, 1)]
     [InlineData(true, 2051, 96, 2)]
     [InlineData(true, 515, 352, 7)]
+    [InlineData(true, 1039, 160, 12)]
+    [InlineData(true, 1039, 160, 13)]
     [InlineData(true, 1024, 32, 130)]
     [InlineData(false, 2051, 96, 1)]
     [InlineData(false, 1030, 64, 5)]

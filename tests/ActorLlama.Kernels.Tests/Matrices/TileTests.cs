@@ -20,7 +20,7 @@ public sealed unsafe class TileTests
         var once = Samples.CanonicalProduct(x, Rows, w, 32, Inputs);
         var twice = Array.ConvertAll(once, v => v + v);
         var panel = Panel(w, isBf16, packed);
-        var sums = stackalloc float[32];
+        var sums = stackalloc float[Rows * 32];
         fixed (float* px = x)
         fixed (byte* pp = panel)
         {
@@ -40,23 +40,32 @@ public sealed unsafe class TileTests
             foreach (var add in new[] { false, true })
             {
                 var expected = add ? twice : once;
-                float[] y8 = [.. once], y3 = [.. once], h6 = [.. once], h3 = [.. once], two = [.. once], strip = [.. once];
-                fixed (float* p8 = y8, p3 = y3, q6 = h6, q3 = h3, p2 = two, ps = strip)
+                float[] y8 = [.. once], y3 = [.. once], two = [.. once], halves = [.. once], strip = [.. once];
+                fixed (float* p8 = y8, p3 = y3, p2 = two, ph = halves, ps = strip)
                 {
                     PanelTile<TFormat>.Eight(px, Inputs, pp, stride, Inputs, p8, 32, add);
                     PanelTile<TFormat>.Three(px, Inputs, pp, stride, Inputs, p3, 32, add);
-                    HalfPanelTile<TFormat>.Six(px, Inputs, pp, stride, Inputs, q6, 32, add);
-                    HalfPanelTile<TFormat>.Three(px, Inputs, pp, stride, Inputs, q3, 32, add);
                     PanelTile<TFormat>.OneByTwo(px, pp, pp, stride, Inputs, p2, p2 + 32, add);
+                    HalfPanelTile<TFormat, WholeSums>.OneByTwo(px, pp, pp, stride, Inputs, ph, ph + 32, add);
                     StripTile<TFormat>.Run(px, pp, stride, 1, Inputs, sums, ps, add);
                 }
                 Samples.AssertSameBits(expected, y8);
                 Samples.AssertSameBits(expected[..96], y3[..96]);
-                Samples.AssertSameBits(expected[..192], h6[..192]);
-                Samples.AssertSameBits(expected[..96], h3[..96]);
                 Samples.AssertSameBits(expected[..32], two[..32]);
-                if (!add) Samples.AssertSameBits(once[..32], two[32..64]);
+                Samples.AssertSameBits(expected[..32], halves[..32]);
+                if (!add) Samples.AssertSameBits([.. once[..32], .. once[..32]], [.. two[32..64], .. halves[32..64]]);
                 Samples.AssertSameBits(expected[..32], strip[..32]);
+                for (var rows = 1; rows <= Rows; rows++)
+                {
+                    float[] half = [.. once], several = [.. once];
+                    fixed (float* ph = half, ps = several)
+                    {
+                        HalfPanelTile<TFormat, WholeSums>.Run(px, Inputs, rows, pp, stride, Inputs, ph, 32, add);
+                        StripTile<TFormat>.Run(px, Inputs, rows, pp, stride, 1, Inputs, sums, ps, 32, add);
+                    }
+                    Samples.AssertSameBits([.. expected[..(rows * 32)], .. once[(rows * 32)..]], half);
+                    Samples.AssertSameBits([.. expected[..(rows * 32)], .. once[(rows * 32)..]], several);
+                }
             }
         }
     }

@@ -44,6 +44,43 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
         }
     }
 
+    [Fact]
+    public void Where_the_weights_are_held_changes_no_bit()
+    {
+        var prompt = CpuModel.Prompt(3, 40);
+        using var reading = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);
+        using var copying = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config, copyWeights: true);
+        using var read = LlamaDecoder.Load(reading, CpuModel.Config, _weights);
+        using var copied = LlamaDecoder.Load(copying, CpuModel.Config, _weights);
+        foreach (var chunk in new[] { 1, 13, 40 }) CpuModel.AssertSameBits(read.Prefill(reading, prompt, chunk), copied.Prefill(copying, prompt, chunk), $"chunks of {chunk}");
+        Assert.True(copied.CopiedBytes > read.CopiedBytes);
+        Assert.Equal(read.Bytes, copied.Bytes);
+        Assert.Equal(reading.NumericFingerprint, copying.NumericFingerprint);
+    }
+
+    [Fact]
+    public void With_weights_of_8_bits_neither_the_cut_of_a_prompt_nor_the_threads_change_a_bit_and_the_result_is_near()
+    {
+        var prompt = CpuModel.Prompt(1, 40);
+        using var exact = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);
+        using var stored = LlamaDecoder.Load(exact, CpuModel.Config, _weights);
+        float[] wanted = stored.Prefill(exact, prompt);
+        float[]? first = null;
+        foreach (var (threads, chunk) in new[] { (1, 40), (2, 1), (3, 7) })
+        {
+            using var backend = new CpuBackend(0, threads, ActivationType.Float32, CpuModel.Config, WeightType.Int8);
+            using var decoder = LlamaDecoder.Load(backend, CpuModel.Config, _weights);
+            var logits = decoder.Prefill(backend, prompt, chunk);
+            CpuModel.AssertSameBits(first ??= logits, logits, $"{threads} threads, chunks of {chunk}");
+            Assert.True(decoder.Bytes < 0.7 * stored.Bytes, $"{decoder.Bytes} bytes of {stored.Bytes}");
+            Assert.NotEqual(exact.NumericFingerprint, backend.NumericFingerprint);
+            using var q = backend.LoadLinear(_weights.Get(ParameterNames.AttnQ(0)), new WeightLoading());
+            Assert.Contains("8 bits", Assert.Throws<InvalidDataException>(() => q.Contents[0].Read(0, new byte[2])).Message);
+        }
+        var spread = Math.Sqrt(wanted.Average(x => x * x));
+        Assert.InRange(Math.Sqrt(wanted.Zip(first!, (a, b) => (a - b) * (a - b)).Average()), 1e-6 * spread, 0.1 * spread);
+    }
+
     [Theory]
     [MemberData(nameof(Types))]
     public void The_number_of_threads_changes_no_bit(ActivationType type)

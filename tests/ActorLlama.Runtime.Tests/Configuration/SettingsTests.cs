@@ -69,6 +69,8 @@ public sealed class SettingsTests
     [InlineData("actorllama.plan.nodes=none", "actorllama.plan.nodes", "none")]
     [InlineData("actorllama.plan.nodes=0", "actorllama.plan.nodes", "0")]
     [InlineData("actorllama.model.dtype=float16", "actorllama.model.dtype", "float16")]
+    [InlineData("actorllama.model.weight-memory=disk", "actorllama.model.weight-memory", "disk")]
+    [InlineData("actorllama.model.weight-dtype=int4", "actorllama.model.weight-dtype", "int4")]
     [InlineData("actorllama.cluster.port=99999", "actorllama.cluster.port", "99999")]
     [InlineData("actorllama.node.roles=[trunk, cook]", "actorllama.node.roles", "cook")]
     [InlineData("actorllama.node.devices=[gpu0]", "actorllama.node.devices", "gpu0")]
