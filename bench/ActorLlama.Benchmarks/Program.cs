@@ -1,7 +1,9 @@
 using ActorLlama.Benchmarks.Fairness;
 using ActorLlama.Benchmarks.Loading;
+using ActorLlama.Benchmarks.Losses;
 using ActorLlama.Benchmarks.Memory;
 using ActorLlama.Benchmarks.Micro;
+using ActorLlama.Benchmarks.Peers;
 using ActorLlama.Benchmarks.Tokens;
 using ActorLlama.Benchmarks.Training;
 using Spectre.Console.Cli;
@@ -10,6 +12,8 @@ var app = new CommandApp();
 app.Configure(config =>
 {
     config.SetApplicationName("bench");
+    config.AddCommand<CompareCommand>("compare").WithDescription("This program and LLamaSharp on the same weights: prefill and decoding, beside what the machine allows.");
+    config.AddCommand<LossCommand>("loss").WithDescription("The loss on a text with weights in 8 bits, beside that of the weights as they are stored.");
     config.AddCommand<MicroCommand>("micro").WithDescription("One hop of the lane, one expert call: each beside its floor.");
     config.AddCommand<TokenCommand>("token").WithDescription("A decoded token's time, split into compute and waiting, for 1 and 3 processes.");
     config.AddCommand<LoadingCommand>("loading").WithDescription("A whole model into one CPU device, from each of the folders: time, and memory of its own.");

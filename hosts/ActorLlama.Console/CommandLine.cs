@@ -76,6 +76,11 @@ internal static class CommandLine
                 tokenizer.SetDescription("Make a tokenizer.");
                 tokenizer.AddCommand<TokenizerTrainCommand>("train").WithDescription("Learn a tokenizer.model from text.");
             });
+            config.AddBranch("bench", bench =>
+            {
+                bench.SetDescription("Measure this machine.");
+                bench.AddCommand<BenchKernelsCommand>("kernels").WithDescription("Show what the CPU kernels reach of what this machine can do.");
+            });
             config.AddBranch("cluster", cluster =>
             {
                 cluster.SetDescription("Look at a running cluster, or save what it holds.");

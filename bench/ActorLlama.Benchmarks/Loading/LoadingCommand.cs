@@ -20,6 +20,10 @@ internal sealed class LoadingCommand : Command<LoadingCommand.Settings>
         [CommandOption("--runs <N>")]
         [Description("Loads of each. Default: 5.")]
         public int Runs { get; init; } = 5;
+
+        [CommandOption("--mapped")]
+        [Description("Read weights where they lie in files, as with actorllama.model.weight-memory=mapped. Without: copied, as nodes do by default.")]
+        public bool Mapped { get; init; }
     }
 
     /// <summary>A line per folder: layout, bytes of weights, best and worst seconds of the runs, bytes copied, growth of anonymous memory.</summary>
@@ -27,7 +31,7 @@ internal sealed class LoadingCommand : Command<LoadingCommand.Settings>
     {
         foreach (var folder in settings.Folders)
         {
-            var runs = Enumerable.Range(0, settings.Runs).Select(_ => Once(folder)).ToList();
+            var runs = Enumerable.Range(0, settings.Runs).Select(_ => Once(folder, copies: !settings.Mapped)).ToList();
             var (layout, bytes, copied) = (runs[0].Layout, runs[0].Bytes, runs[0].Copied);
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
@@ -37,12 +41,12 @@ internal sealed class LoadingCommand : Command<LoadingCommand.Settings>
         return 0;
     }
 
-    private static (string Layout, long Bytes, double Seconds, double CpuSeconds, long Copied, long Anonymous) Once(string folder)
+    private static (string Layout, long Bytes, double Seconds, double CpuSeconds, long Copied, long Anonymous) Once(string folder, bool copies)
     {
         var (before, cpu) = (ProcessFigures.PrivateBytes(), Environment.CpuUsage.TotalTime);
         var clock = Stopwatch.StartNew();
         using var checkpoint = CheckpointDirectory.Open(folder);
-        using var backend = new CpuBackend(0, Environment.ProcessorCount, ActivationType.Float32, checkpoint.Config);
+        using var backend = new CpuBackend(0, Environment.ProcessorCount, ActivationType.Float32, checkpoint.Config, copyWeights: copies);
         using var decoder = LlamaDecoder.Load(backend, checkpoint.Config, checkpoint);
         return (
             checkpoint.Layout + (checkpoint.HasPanels ? ", packed" : ""), decoder.Bytes, clock.Elapsed.TotalSeconds,
