@@ -62,6 +62,7 @@ internal sealed class CompareCommand : AsyncCommand<CompareCommand.Settings>
             new(Int8Measure, peer => peer.DecodeAsync(1, 48), ceiling.Decode(1, 1)),
         ];
         if (settings.Only is { } only) measures = [.. measures.Where(measure => only.Split(',').Contains(measure.Name))];
+        if (measures.Length == 0) throw new InvalidDataException($"Bench: --only \"{settings.Only}\" names no measure. They are listed by --help.");
 
         await using var ours = await ActorLlamaPeer.StartAsync(model.Packed, config.VocabSize, settings.Threads);
         await using var theirs = new LLamaSharpPeer(model.Gguf, settings.Threads);
@@ -69,17 +70,19 @@ internal sealed class CompareCommand : AsyncCommand<CompareCommand.Settings>
         Console.WriteLine(difference);
         difference.RequireSame();
 
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"{settings.Threads} threads read {limits.GigabytesPerSecond:0.0} GB/s and compute {limits.GigaflopsPerSecond:0} GFLOP/s."));
+        Console.WriteLine($"{"tokens/s",-16}{"ActorLlama",11}{"spread",16}{"LLamaSharp",12}{"spread",16}{"ratio",7}{"ceiling",9}{"of it",7}");
         var disturbed = 0;
         foreach (var measure in measures)
         {
             await using var rounded = measure.Name == Int8Measure
                 ? await ActorLlamaPeer.StartAsync(model.Packed, config.VocabSize, settings.Threads, "actorllama.model.weight-dtype=int8") : null;
             disturbed += await RunAsync(measure, rounded ?? ours, theirs, settings.Rounds);
+            Print(measure);
         }
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{settings.Threads} threads read {limits.GigabytesPerSecond:0.0} GB/s and compute {limits.GigaflopsPerSecond:0} GFLOP/s; {disturbed} disturbed rounds left out."));
-        Print(measures);
+        Console.WriteLine($"{disturbed} rounds beside other work were left out.");
         if (settings.Json) Console.WriteLine(Json(measures, limits, difference, disturbed));
         return 0;
     }
@@ -109,14 +112,9 @@ internal sealed class CompareCommand : AsyncCommand<CompareCommand.Settings>
                 $"Bench: {measure.Name}: other work had more than {MostOfOthers:P0} of the machine in each of {disturbed} rounds. Measure on a quiet machine.");
     }
 
-    private static void Print(IEnumerable<Measure> measures)
-    {
-        Console.WriteLine($"{"tokens/s",-16}{"ActorLlama",11}{"spread",16}{"LLamaSharp",12}{"spread",16}{"ratio",7}{"ceiling",9}{"of it",7}");
-        foreach (var m in measures)
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{m.Name,-16}{Median(m.Ours),11:0.0}{Spread(m.Ours),16}{Median(m.Theirs),12:0.0}{Spread(m.Theirs),16}{m.Ratio,7:0.00}{m.Ceiling,9:0.0}{Median(m.Ours) / m.Ceiling,7:P0}"));
-    }
+    private static void Print(Measure m) => Console.WriteLine(string.Create(
+        CultureInfo.InvariantCulture,
+        $"{m.Name,-16}{Median(m.Ours),11:0.0}{Spread(m.Ours),16}{Median(m.Theirs),12:0.0}{Spread(m.Theirs),16}{m.Ratio,7:0.00}{m.Ceiling,9:0.0}{Median(m.Ours) / m.Ceiling,7:P0}"));
 
     private static string Json(Measure[] measures, MachineLimits limits, LogitsDifference difference, int disturbed) => JsonSerializer.Serialize(new
     {
