@@ -101,6 +101,7 @@ public static unsafe class BlockAttention
     {
         for (var j = 0; j < first; j++) scores[j] = float.NegativeInfinity;
         for (var j = last + 1; j < Positions; j++) scores[j] = float.NegativeInfinity;
+        if (!Vector512.IsHardwareAccelerated) return HalfSoftmax(scores, scale, isFirst, ref maximum, ref total);
         var s = Vector512.Create(scale);
         Vector512<float> a = Vector512.Load(scores) * s, b = Vector512.Load(scores + 16) * s, c = Vector512.Load(scores + 32) * s, d = Vector512.Load(scores + 48) * s;
         var max = LaneMath.Max(LaneMath.Max(LaneMath.Max(a, b), LaneMath.Max(c, d)));
@@ -112,6 +113,34 @@ public static unsafe class BlockAttention
         c.Store(scores + 32);
         d.Store(scores + 48);
         var sum = LaneMath.Sum((a + b) + (c + d));
+        var factor = isFirst ? 1f : LaneMath.Exp(maximum - max);
+        total = isFirst ? sum : MathF.FusedMultiplyAdd(total, factor, sum);
+        maximum = max;
+        return factor;
+    }
+
+    /// <summary>The same in vectors of 256 bits, sums and maxima in the same order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float HalfSoftmax(float* scores, float scale, bool isFirst, ref float maximum, ref float total)
+    {
+        var s = Vector256.Create(scale);
+        Vector256<float> a = Vector256.Load(scores) * s, b = Vector256.Load(scores + 16) * s, c = Vector256.Load(scores + 32) * s, d = Vector256.Load(scores + 48) * s;
+        Vector256<float> e = Vector256.Load(scores + 8) * s, f = Vector256.Load(scores + 24) * s, g = Vector256.Load(scores + 40) * s, h = Vector256.Load(scores + 56) * s;
+        var max = LaneMath.Max(
+            LaneMath.Greater(LaneMath.Greater(a, b), LaneMath.Greater(c, d)), LaneMath.Greater(LaneMath.Greater(e, f), LaneMath.Greater(g, h)));
+        if (!isFirst && maximum > max) max = maximum;
+        var m = Vector256.Create(max);
+        (a, b, c, d) = (LaneMath.Exp(a - m), LaneMath.Exp(b - m), LaneMath.Exp(c - m), LaneMath.Exp(d - m));
+        (e, f, g, h) = (LaneMath.Exp(e - m), LaneMath.Exp(f - m), LaneMath.Exp(g - m), LaneMath.Exp(h - m));
+        a.Store(scores);
+        e.Store(scores + 8);
+        b.Store(scores + 16);
+        f.Store(scores + 24);
+        c.Store(scores + 32);
+        g.Store(scores + 40);
+        d.Store(scores + 48);
+        h.Store(scores + 56);
+        var sum = LaneMath.Sum((a + b) + (c + d), (e + f) + (g + h));
         var factor = isFirst ? 1f : LaneMath.Exp(maximum - max);
         total = isFirst ? sum : MathF.FusedMultiplyAdd(total, factor, sum);
         maximum = max;

@@ -53,8 +53,17 @@ public static unsafe class GatedFfn
     internal static void SiluTimes(float* gate, float* up, int count, bool round)
     {
         var i = 0;
+        if (!Vector512.IsHardwareAccelerated)
+            for (; i + LaneMath.Lanes / 2 <= count; i += LaneMath.Lanes / 2) SiluTimes(Vector256.Load(gate + i), Vector256.Load(up + i), round).Store(gate + i);
         for (; i + LaneMath.Lanes <= count; i += LaneMath.Lanes) SiluTimes(Vector512.Load(gate + i), Vector512.Load(up + i), round).Store(gate + i);
         if (i < count) LaneMath.StoreTail(SiluTimes(LaneMath.LoadTail(gate + i, count - i), LaneMath.LoadTail(up + i, count - i), round), gate + i, count - i);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> SiluTimes(Vector256<float> gate, Vector256<float> up, bool round)
+    {
+        var silu = LaneMath.Silu(gate);
+        return round ? Bf16.Round(Bf16.Round(silu) * up) : silu * up;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

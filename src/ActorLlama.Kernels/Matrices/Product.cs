@@ -11,7 +11,7 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     public const int PartialInputs = 512;
 
     // Rows that go over a panel before the next panel: bounds scratch memory and keeps their part of x in the second-level cache.
-    private const int ChunkRows = 120;
+    private const int ChunkRows = 48;
     private const int CopiedPanels = 8;
 
     // Of an [in,out] matrix in place: with more rows than these, copying it panel by panel costs less than sums in memory.

@@ -28,6 +28,16 @@ public static class Bf16
         return (Vector512.ConditionalSelect(isNumber, rounded, quiet) & Vector512.Create(0xffff0000u)).AsSingle();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector256<float> Round(Vector256<float> value)
+    {
+        var bits = value.AsUInt32();
+        var rounded = bits + Vector256.Create(0x7fffu) + ((bits >>> 16) & Vector256.Create(1u));
+        var quiet = bits | Vector256.Create(0x400000u);
+        var isNumber = Vector256.Equals(value, value).AsUInt32();
+        return (Vector256.ConditionalSelect(isNumber, rounded, quiet) & Vector256.Create(0xffff0000u)).AsSingle();
+    }
+
     /// <summary>Rounds <paramref name="count"/> values in place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static unsafe void Round(float* values, long count)
