@@ -66,7 +66,7 @@ internal sealed class PartialFolder : IDisposable
     }
 
     /// <summary>Gives the folder, which is whole, the target's name; <paramref name="isCheckpoint"/>: one that this program reads.</summary>
-    public void BecomeTarget(string target, bool isCheckpoint) => BecomeTarget(Path, target, isCheckpoint);
+    public void BecomeTarget(string target, bool isCheckpoint = true) => BecomeTarget(Path, target, isCheckpoint);
 
     /// <summary>As <see cref="BecomeTarget(string, bool)"/>, for a folder that has a journal whoever made it.</summary>
     public static void BecomeTarget(string folder, string target, bool isCheckpoint = true)
