@@ -17,6 +17,8 @@ internal sealed class GivenWeights(Func<string, Weight> find) : IHeldWeights
 
     public Weight Linear(string name) => Find(name);
 
+    public Weight Router(string name) => Find(name);
+
     public void Dispose() => _weights.Clear();
 
     private Weight Find(string name)

@@ -17,4 +17,7 @@ internal interface IHeldWeights : IDisposable
     Weight Embedding(string name);
 
     Weight Linear(string name);
+
+    /// <summary>As <see cref="Linear"/>, never rounded: a token's experts hang on small differences.</summary>
+    Weight Router(string name);
 }

@@ -23,7 +23,6 @@ internal sealed class WeightLoader(IBackend backend, LlamaConfig config, ITensor
 
     public Weight Linear(string name) => Keep(backend.LoadLinear(Find(name), loading), name);
 
-    /// <summary>As <see cref="Linear"/>, never rounded: a token's experts hang on small differences.</summary>
     public Weight Router(string name) => Keep(backend.LoadLinear(Find(name), loading with { KeepsType = true }), name);
 
     public Weight Experts(int layer, int first, int count)
