@@ -27,6 +27,9 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     }
 
     private const int MaxComputedAgain = 3;
+
+    // An acknowledgement passes through more actors than a token does. Fewer tokens wait for the next tick, which is long before the session sends them again.
+    private const int AcknowledgeEvery = 16;
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_repeat = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_cancelFor = TimeSpan.FromSeconds(1);
@@ -41,6 +44,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private SessionProtocol.Finished? _end;
     private SessionProtocol.Finished? _wholeEnd;
     private int _given;
+    private int _acknowledged;
     private int _computedAgain;
     private TimeSpan _startedAt;
     private TimeSpan _heardAt;
@@ -91,7 +95,10 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             case SessionProtocol.Tokens tokens: OnTokens(tokens); break;
             case SessionProtocol.Finished finished: OnFinished(finished); break;
             case SessionProtocol.Refused refused: OnRefusedStreaming(refused); break;
-            case PatienceTick: OnTick(SayWhereWeAre, _heardAt); break;
+            case PatienceTick:
+                if (_ledger.Next > _acknowledged) Acknowledge();
+                OnTick(SayWhereWeAre, _heardAt);
+                break;
             case Stop: StartCancelling(); break;
             default: Unhandled(message); break;
         }
@@ -135,7 +142,8 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             if (taken.Length > 0) _busySince = null;
             foreach (var token in taken) _output.Tokens.Writer.TryWrite(token);
             if (gap) SendResume();
-            else Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
+            // What is known already comes again because the session has not heard that it is.
+            else if (taken.Length == 0 || _ledger.Next - _acknowledged >= AcknowledgeEvery) Acknowledge();
             FinishWhenAllIsHere();
         }
         catch (InvalidDataException e)
@@ -251,6 +259,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void Reopen()
     {
         _given = _wholeEnd is null ? _ledger.Next : Math.Max(0, _ledger.Next - 1);
+        _acknowledged = _ledger.Next;
         _openingSince = _heardAt;
         _end = null;
         _ledger = _ledger.Reopened();
@@ -274,7 +283,13 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void SayWhereWeAre()
     {
         if (Now - _heardAt >= s_repeat) SendResume();
-        else Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _ledger.Next));
+        else Acknowledge();
+    }
+
+    private void Acknowledge()
+    {
+        _acknowledged = _ledger.Next;
+        Send(new SessionProtocol.Acknowledge(_session, _ledger.Epoch, _acknowledged));
     }
 
     private void SendOpen() => Send(new SessionProtocol.Open(

@@ -20,12 +20,26 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
-    public async Task Tokens_are_acknowledged_streamed_and_the_end_is_acknowledged_too()
+    public void Tokens_are_acknowledged_sixteen_at_a_time_or_on_the_next_tick_and_at_once_when_they_come_again()
+    {
+        var actor = Start(Request());
+        Opened(actor);
+        actor.Tell(Tokens(1, 0, [.. Enumerable.Range(10, 15)]), TestActor);
+        actor.Tell(Tokens(1, 15, 25), TestActor);
+        Assert.Equal(16, Sent<SessionProtocol.Acknowledge>().NextIndex);
+        actor.Tell(Tokens(1, 16, 26), TestActor);
+        Pass(s_second / 4);
+        Assert.Equal(17, Sent<SessionProtocol.Acknowledge>().NextIndex);
+        actor.Tell(Tokens(1, 16, 26), TestActor);
+        Assert.Equal(17, Sent<SessionProtocol.Acknowledge>().NextIndex);
+    }
+
+    [Fact]
+    public async Task Tokens_are_streamed_and_the_end_is_acknowledged()
     {
         var actor = Start(Request());
         Opened(actor);
         actor.Tell(Tokens(1, 0, 10, 11), TestActor);
-        Assert.Equal(2, Sent<SessionProtocol.Acknowledge>().NextIndex);
         actor.Tell(Finished(1, 2), TestActor);
         Assert.Equal(3, Sent<SessionProtocol.Acknowledge>().NextIndex);
         var result = await _output.Completed.Task.WaitAsync(s_second * 5);
@@ -61,6 +75,7 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         var actor = Start(Request());
         Opened(actor);
         actor.Tell(Tokens(1, 0, 10), TestActor);
+        Pass(s_second / 4);
         Sent<SessionProtocol.Acknowledge>();
         Pass(s_second);
         Assert.Equal(1, Sent<SessionProtocol.Resume>().NextIndex);
@@ -85,7 +100,6 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         var actor = Start(Request());
         Opened(actor);
         actor.Tell(Tokens(1, 0, 10, 11), TestActor);
-        Sent<SessionProtocol.Acknowledge>();
         actor.Tell(Refused(1, RefusalReason.Unknown), TestActor);
         var open = Sent<SessionProtocol.Open>();
         Assert.Equal(2, open.Epoch);
@@ -93,6 +107,7 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         actor.Tell(Tokens(1, 2, 99), TestActor);
         actor.Tell(new SessionProtocol.Opened(s_session, 2, [1, 2, 3]), TestActor);
         actor.Tell(Tokens(2, 2, 12), TestActor);
+        Pass(s_second / 4);
         Assert.Equal(3, Sent<SessionProtocol.Acknowledge>().NextIndex);
         actor.Tell(Finished(2, 3), TestActor);
         var result = await _output.Completed.Task.WaitAsync(s_second * 5);
@@ -219,7 +234,6 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         Opened(actor);
         actor.Tell(Logits(1, 2), TestActor);
         actor.Tell(Tokens(1, 0, 10, 11), TestActor);
-        Sent<SessionProtocol.Acknowledge>();
         actor.Tell(Finished(1, 2), TestActor);
         Sent<SessionProtocol.Acknowledge>();
         var again = Sent<SessionProtocol.Open>();
