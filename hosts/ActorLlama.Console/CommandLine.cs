@@ -70,6 +70,7 @@ internal static class CommandLine
             config.AddCommand<InspectCommand>("inspect").WithDescription("Show what a checkpoint or a weight file holds.");
             config.AddCommand<DiffCommand>("diff").WithDescription("Compare two checkpoints tensor by tensor.");
             config.AddCommand<ChecksumCommand>("checksum").WithDescription("Hash a checkpoint's files and compare with its manifest.");
+            config.AddCommand<TrainCommand>("train").WithDescription("Train a model from text, or go on with one.");
             config.AddCommand<PlotCommand>("plot").WithDescription("Draw the course of a training run.");
             config.AddBranch("tokenizer", tokenizer =>
             {

@@ -33,5 +33,21 @@ public sealed record StepReport
 
     public double LearningRate { get; init; }
 
+    /// <summary>What a trainer says of a step that it has applied.</summary>
+    public static StepReport Of(long step, double seconds, StepResult result) => new()
+    {
+        Step = step,
+        Seconds = seconds,
+        Loss = result.Loss,
+        LmLoss = result.LmLoss,
+        ZLoss = result.Batch.ZLoss,
+        MoeLbLoss = result.Batch.LoadBalance,
+        TotalWeights = result.TotalWeights,
+        GradNorm = result.GradNorm,
+        RawGradNorm = result.RawGradNorm,
+        ParamNorm = result.ParamNorm,
+        LearningRate = result.LearningRate,
+    };
+
     public double Perplexity => Math.Exp(LmLoss);
 }

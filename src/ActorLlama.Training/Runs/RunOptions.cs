@@ -1,0 +1,25 @@
+namespace ActorLlama.Training.Runs;
+
+/// <summary>What a run does beside its steps.</summary>
+public sealed record RunOptions
+{
+    public required RunCadence Cadence { get; init; }
+
+    /// <summary><c>eval_steps</c>: batches of an evaluation; below 1: all.</summary>
+    public long EvalSteps { get; init; } = -1;
+
+    /// <summary><c>abort_on_nan_loss</c>; otherwise a step whose loss is no number is left out.</summary>
+    public bool StopsOnNaN { get; init; } = true;
+
+    /// <summary><c>abort_on_inf_loss</c>; otherwise a step whose loss is infinite is left out.</summary>
+    public bool StopsOnInfinity { get; init; } = true;
+
+    /// <summary>Text of the model's <c>config.json</c>, for checkpoints.</summary>
+    public required string ConfigJson { get; init; }
+
+    /// <summary>Files that go with checkpoints, by the name they get there: the tokenizer.</summary>
+    public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Flags on which it depends which tokens a step sees.</summary>
+    public IReadOnlyDictionary<string, string> DataFlags { get; init; } = new Dictionary<string, string>();
+}
