@@ -27,7 +27,7 @@ public sealed class TrainingRunTests : IDisposable
 
         using var end = new CancellationTokenSource();
         var begun = new Told { OnStep = step => { if (step == 2) end.Cancel(); } };
-        Assert.Equal(3, Run("broken", begun, isAsync, end.Token));
+        Assert.Equal(3, Run("broken", begun, isAsync, end: end.Token));
         Assert.Equal([0, 2], Directory.GetDirectories(_folder.PathOf("broken", "checkpoints")).Select(folder => int.Parse(Path.GetFileName(folder))).Order());
         var resumed = new Told();
         Assert.Equal(Steps, Run("broken", resumed, isAsync));
@@ -75,7 +75,7 @@ public sealed class TrainingRunTests : IDisposable
     private static TensorData BrokenWeights(string name) => new Constant(ParameterTable.Of(s_config).Find(name)!, float.NaN);
 
     private long Run(
-        string name, Told told, bool isAsync, CancellationToken end = default, Func<string, TensorData>? weights = null, Func<RunOptions, RunOptions>? change = null)
+        string name, Told told, bool isAsync, Func<string, TensorData>? weights = null, Func<RunOptions, RunOptions>? change = null, CancellationToken end = default)
     {
         var folder = new RunFolder(_folder.PathOf(name));
         var start = RunStart.Of(folder, "", "", ("tiny-maverick", s_configJson));
