@@ -27,7 +27,8 @@ internal sealed class LocalDevices : IDisposable
             for (var device = 0; device < options.Devices; device++)
             {
                 _backends.Add(new TorchBackend(config, options.Device, options.Compute, options.Strategy));
-                _trunks.Add(ParameterShard.Load(Chunks.TrunkOf(config, device, options.Devices), options.Weights, options.Device, weights, moments));
+                var pieces = Enumerable.Range(0, options.Pieces).Where(piece => piece % options.Devices == device);
+                _trunks.Add(ParameterShard.Load(Chunks.TrunkOf(config, pieces), options.Weights, options.Device, weights, moments));
             }
             var count = Chunks.Experts / options.ExpertShards;
             for (var first = 0; first < Chunks.Experts; first += count)
@@ -91,7 +92,7 @@ internal sealed class LocalDevices : IDisposable
 
     private Tensor Whole(string name)
     {
-        var parts = _trunks.Select(trunk => trunk.Find(name)).Where(part => part is not null).Select(part => part!.Value.Weight).ToList();
+        var parts = _trunks.SelectMany(trunk => trunk.Find(name)).OrderBy(part => part.Range.Start).Select(part => part.Weight).ToList();
         return parts.Count == 1 ? parts[0] : cat(parts);
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.Model;
+using ActorLlama.Planning.Training;
 
 namespace ActorLlama.Training;
 
@@ -13,33 +14,25 @@ public sealed record NormChunks(int Pieces, int Experts)
 {
     public int Count => Pieces + Experts;
 
-    /// <summary>First element of piece <paramref name="piece"/> of a trunk parameter of so many elements; that of piece P is their number.</summary>
-    public long StartOf(int piece, long elements) => (long)((Int128)elements * piece / Pieces);
-
     /// <summary>A parameter's chunks, ascending: flat elements [Start, Start + Elements). Empty ones are left out.</summary>
     public IEnumerable<(int Chunk, long Start, long Elements)> Of(Parameter parameter)
     {
         var (first, count) = parameter.Group == ParameterGroup.Experts ? (Pieces, Experts) : (0, Pieces);
         for (var i = 0; i < count; i++)
         {
-            var start = (long)((Int128)parameter.Elements * i / count);
-            var end = (long)((Int128)parameter.Elements * (i + 1) / count);
+            long start = TrunkPieces.StartOf(i, count, parameter.Elements), end = TrunkPieces.StartOf(i + 1, count, parameter.Elements);
             if (end > start) yield return (first + i, start, end - start);
         }
     }
 
-    /// <summary>The pieces [First, End) of device <paramref name="device"/> of so many: even shares, in order.</summary>
-    public (int First, int End) PiecesOf(int device, int devices) => (device * Pieces / devices, (device + 1) * Pieces / devices);
-
-    /// <summary>What a device holds of every trunk parameter; nothing of those that are too small.</summary>
-    public ImmutableArray<ParameterRange> TrunkOf(LlamaConfig config, int device, int devices)
+    /// <summary>What an owner of these pieces holds of every trunk parameter: pieces that touch are one range; nothing of parameters that are too small for them.</summary>
+    public ImmutableArray<ParameterRange> TrunkOf(LlamaConfig config, IEnumerable<int> pieces)
     {
-        var (first, end) = PiecesOf(device, devices);
+        var ascending = pieces.Order().ToList();
         return
         [
             .. ParameterTable.Of(config).Parameters.Where(parameter => parameter.Group != ParameterGroup.Experts)
-                .Select(parameter => new ParameterRange(parameter, StartOf(first, parameter.Elements), StartOf(end, parameter.Elements)))
-                .Where(range => range.Elements > 0),
+                .SelectMany(parameter => Joined(parameter, ascending)),
         ];
     }
 
@@ -49,6 +42,24 @@ public sealed record NormChunks(int Pieces, int Experts)
         .. ParameterTable.Of(config).Parameters.Where(parameter => parameter.Group == ParameterGroup.Experts)
             .Select(parameter => new ParameterRange(parameter, parameter.Elements / Experts * first, parameter.Elements / Experts * (first + count))),
     ];
+
+    private IEnumerable<ParameterRange> Joined(Parameter parameter, List<int> pieces)
+    {
+        ParameterRange? open = null;
+        foreach (var piece in pieces)
+        {
+            long start = TrunkPieces.StartOf(piece, Pieces, parameter.Elements), end = TrunkPieces.StartOf(piece + 1, Pieces, parameter.Elements);
+            if (start == end) continue;
+            if (open?.End == start)
+            {
+                open = open with { End = end };
+                continue;
+            }
+            if (open is not null) yield return open;
+            open = new ParameterRange(parameter, start, end);
+        }
+        if (open is not null) yield return open;
+    }
 }
 
 /// <summary>Flat elements [Start, End) of a parameter.</summary>

@@ -11,16 +11,16 @@ namespace ActorLlama.Training;
 public sealed class ParameterShard : IDisposable
 {
     private readonly ImmutableArray<OwnedRange> _ranges;
-    private readonly Dictionary<string, OwnedRange> _byName;
+    private readonly ILookup<string, OwnedRange> _byName;
 
     private ParameterShard(ImmutableArray<OwnedRange> ranges)
     {
         _ranges = ranges;
-        _byName = ranges.ToDictionary(range => range.Range.Parameter.Name);
+        _byName = ranges.ToLookup(range => range.Range.Parameter.Name);
     }
 
     /// <summary>Names of the parameters it has a range of, in canonical order.</summary>
-    public IEnumerable<string> Names => _byName.Keys;
+    public IEnumerable<string> Names => _byName.Select(of => of.Key);
 
     /// <summary>Bytes of weights, moments and gradients.</summary>
     public long Bytes => _ranges.Sum(range => range.Bytes);
@@ -28,7 +28,7 @@ public sealed class ParameterShard : IDisposable
     internal IEnumerable<OwnedRange> Ranges => _ranges;
 
     /// <summary>Reads the ranges. Faults of the source pass through; nothing is kept then.</summary>
-    /// <param name="ranges">At most one of a parameter, in canonical order.</param>
+    /// <param name="ranges">In canonical order, ascending within a parameter.</param>
     /// <param name="weightType">Type of weights and moments.</param>
     /// <param name="device">"cpu", "cuda:0".</param>
     /// <param name="weights">A parameter's elements by canonical name.</param>
@@ -52,15 +52,14 @@ public sealed class ParameterShard : IDisposable
         }
     }
 
-    /// <summary>The flat elements it holds of a parameter, as they are; they stay its own. Null when it holds none.</summary>
-    public (ParameterRange Range, Tensor Weight)? Find(string name) => _byName.TryGetValue(name, out var range) ? (range.Range, range.Weight) : null;
+    /// <summary>The flat elements it holds of a parameter, ascending, as they are; they stay its own.</summary>
+    public IEnumerable<(ParameterRange Range, Tensor Weight)> Find(string name) => _byName[name].Select(range => (range.Range, range.Weight));
 
     /// <summary>Adds its part of a slot's gradient of a whole parameter. Callers come in slot order, or the sum's bits are another's.</summary>
     public void Add(string name, Tensor gradient)
     {
-        if (!_byName.TryGetValue(name, out var range)) return;
         using var scope = NewDisposeScope();
-        range.Gradient.add_(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
+        foreach (var range in _byName[name]) range.Gradient.add_(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
     }
 
     /// <summary>Forgets the step's gradients.</summary>
@@ -93,7 +92,8 @@ public sealed class ParameterShard : IDisposable
         foreach (var range in _ranges) range.Dispose();
     }
 
-    internal OwnedRange Own(string name) => _byName[name];
+    /// <summary>The one range it holds of a parameter: experts of a shard.</summary>
+    internal OwnedRange Own(string name) => _byName[name].Single();
 
     private (IReadOnlyDictionary<int, double> Sums, string? NotFinite) Squares(NormChunks chunks, Func<OwnedRange, Tensor> of)
     {

@@ -49,7 +49,7 @@ public sealed class ReferenceTests
     {
         using var fixture = new TrainingFixture(model);
 
-        fixture.CheckLosses(fixture.Run(TrainingFixture.Options with { Strategy = strategy, ExpertShards = 2 }, 10).Steps);
+        fixture.CheckLosses(fixture.Run(TrainingFixture.Options with { Strategy = strategy, ExpertShards = 2 }, 5).Steps);
     }
 
     [SharedTheory]
