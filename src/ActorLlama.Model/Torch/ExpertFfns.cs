@@ -43,7 +43,7 @@ internal static class ExpertFfns
         Tensor gate = gate_AF.to(ScalarType.Float32), up = up_AF.to(ScalarType.Float32), dh = dh_AF.to(ScalarType.Float32);
         using Scalar one = 1.0;
         var sigmoid = gate.sigmoid();
-        var slope = sigmoid * (gate * sigmoid.neg().add(one)).add(one);
+        var slope = sigmoid * (gate * sigmoid.neg().Plus(one)).Plus(one);
         return cat([dh * up * slope, dh * gate * sigmoid], 1).to(gate_AF.dtype);
     }
 }

@@ -46,7 +46,7 @@ internal sealed class DenseKernel : ExpertKernel
         long experts = sum_nKN.shape[0], rows = rows_AK.shape[0];
         var masked_nAN = zeros(experts * rows, gradient_AN.shape[1], gradient_AN.dtype, gradient_AN.device)
             .index_copy_(0, Places(of, rows_AK), gradient_AN).view(experts, rows, -1);
-        sum_nKN.add_(Multiply(rows_AK.t().unsqueeze(0), masked_nAN));
+        sum_nKN.PlusInPlace(Multiply(rows_AK.t().unsqueeze(0), masked_nAN));
     }
 
     /// <summary>Where (expert, row) lies among all experts' rows, for each row with its own expert.</summary>
@@ -74,7 +74,7 @@ internal sealed class TiledKernel(int tileRows) : ExpertKernel
     public override void AddOuter(Tensor rows_AK, Tensor gradient_AN, ExpertRows of, Tensor sum_nKN)
     {
         foreach (var (expert, start, count) in Tiles(of))
-            sum_nKN.select(0, expert).add_(Multiply(rows_AK.narrow(0, start, count).t(), gradient_AN.narrow(0, start, count)));
+            sum_nKN.select(0, expert).PlusInPlace(Multiply(rows_AK.narrow(0, start, count).t(), gradient_AN.narrow(0, start, count)));
     }
 
     private IEnumerable<(int Expert, int Start, int Count)> Tiles(ExpertRows of) => of.Groups.SelectMany(

@@ -181,14 +181,14 @@ public sealed class TorchBackend : IBackend
                 _experts, TorchActivation.Of(rows), experts, gateUp_ED2F, down_EFD, first, TorchActivation.Of(gradient), gateUpSum_ED2F, downSum_EFD));
     }
 
-    public Activation Add(Activation a, Activation b) => new TorchActivation(TorchActivation.Of(a) + TorchActivation.Of(b));
+    public Activation Add(Activation a, Activation b) => new TorchActivation(TorchActivation.Of(a).Plus(TorchActivation.Of(b)));
 
     public Activation SumGroups(Activation x, int k)
     {
         using var scope = NewDisposeScope();
         var x_TkD = TorchActivation.Of(x).view(-1, k, x.Width);
         var sum_TD = x_TkD.select(1, 0).alias();
-        for (var i = 1; i < k; i++) sum_TD = sum_TD + x_TkD.select(1, i);
+        for (var i = 1; i < k; i++) sum_TD = sum_TD.Plus(x_TkD.select(1, i));
         return new TorchActivation(sum_TD);
     }
 

@@ -33,7 +33,7 @@ internal static class TorchMath
     {
         var wide = x.to(ScalarType.Float32);
         using Scalar least = eps;
-        return (wide * rsqrt((wide * wide).mean([-1], keepdim: true) + least)).to(x.dtype);
+        return (wide * rsqrt((wide * wide).mean([-1], keepdim: true).Plus(least))).to(x.dtype);
     }
 
     /// <summary>Turns pairs (2j, 2j + 1) of x [T,H,h] by angles given as cos and sin [T,1,h/2].</summary>
@@ -41,7 +41,7 @@ internal static class TorchMath
     {
         var pairs = x_THh.to(ScalarType.Float32).reshape(x_THh.shape[0], x_THh.shape[1], -1, 2);
         var (even, odd) = (pairs.select(-1, 0), pairs.select(-1, 1));
-        return stack([even * cos_T1p - odd * sin_T1p, even * sin_T1p + odd * cos_T1p], -1).reshape(x_THh.shape).to(x_THh.dtype);
+        return stack([even * cos_T1p - odd * sin_T1p, (even * sin_T1p).Plus(odd * cos_T1p)], -1).reshape(x_THh.shape).to(x_THh.dtype);
     }
 
     /// <summary>silu(gate) · up, rounded after SiLU and after the product.</summary>

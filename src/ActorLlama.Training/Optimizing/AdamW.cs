@@ -1,3 +1,4 @@
+using ActorLlama.Model;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -36,15 +37,15 @@ internal static class AdamW
         using Scalar bias1 = 1 - Math.Pow(settings.B1, count), bias2 = 1 - Math.Pow(settings.B2, count);
         using Scalar eps = settings.Eps, epsRoot = settings.EpsRoot, decay = update.WeightDecay, rate = update.LearningRate;
         var g = gradient.mul(factor);
-        var m = Wide(mean).mul(b1).add_(g.mul(rest1));
-        var v = Wide(variance).mul(b2).add_(g.mul(g).mul_(rest2));
+        var m = Wide(mean).mul(b1).PlusInPlace(g.mul(rest1));
+        var v = Wide(variance).mul(b2).PlusInPlace(g.mul(g).mul_(rest2));
         mean.copy_(m);
         variance.copy_(v);
         var root = v.div_(bias2);
-        if (settings.EpsRoot != 0) root.add_(epsRoot);
+        if (settings.EpsRoot != 0) root.PlusInPlace(epsRoot);
         var w = Wide(weight);
-        var step = m.div_(bias1).div_(root.sqrt_().add_(eps));
-        if (update.WeightDecay != 0) step.add_(w.mul(decay));
+        var step = m.div_(bias1).div_(root.sqrt_().PlusInPlace(eps));
+        if (update.WeightDecay != 0) step.PlusInPlace(w.mul(decay));
         weight.copy_(w.sub(step.mul_(rate)));
     }
 

@@ -59,7 +59,7 @@ public sealed class ParameterShard : IDisposable
     public void Add(string name, Tensor gradient)
     {
         using var scope = NewDisposeScope();
-        foreach (var range in _byName[name]) range.Gradient.add_(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
+        foreach (var range in _byName[name]) range.Gradient.PlusInPlace(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
     }
 
     /// <summary>Forgets the step's gradients.</summary>

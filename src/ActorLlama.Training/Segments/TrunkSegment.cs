@@ -112,7 +112,7 @@ public sealed class TrunkSegment : IDisposable
         using Scalar one = 1.0, slope = 2 * zLossWeight;
         var counts_S1 = tensor(slot.Counts.Select(counts => counts ? 1f : 0).ToArray(), ScalarType.Float32, device).unsqueeze(1);
         var gradient_SV = (logits_SV - z_S1).exp_();
-        gradient_SV.mul_(zLossWeight == 0 ? counts_S1 : z_S1.mul(slope).add_(one).mul_(counts_S1));
+        gradient_SV.mul_(zLossWeight == 0 ? counts_S1 : z_S1.mul(slope).PlusInPlace(one).mul_(counts_S1));
         return (loss, gradient_SV.scatter_add_(1, target_S1, counts_S1.neg()));
     }
 
