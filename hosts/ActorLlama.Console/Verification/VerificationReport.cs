@@ -20,7 +20,7 @@ internal sealed record VerificationReport(
     /// <summary>Rows that an expert shard computed for this.</summary>
     internal sealed record ShardRows(int Shard, int Replica, string Node, long Rows);
 
-    /// <summary>Bytes that a node which holds a part of the model sent over lanes for this.</summary>
+    /// <summary>Bytes that a node which may hold a part of the model sent over lanes for this.</summary>
     internal sealed record NodeBytes(string Name, long LaneBytesSent);
 
     /// <summary>What is wrong; empty when the model passes.</summary>

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using ActorLlama.Client;
 using ActorLlama.Protocol;
+using ActorLlama.Runtime.Configuration;
 
 namespace ActorLlama.Cli;
 
@@ -69,7 +70,7 @@ internal static class Verifier
             var shards = now.Nodes.SelectMany(n => n.Shards.Select(s => new VerificationReport.ShardRows(
                     s.Placement.Shard, s.Placement.Replica, n.Name, s.RowsComputed - RowsBefore(before, n.Node, s))))
                 .OrderBy(s => s.Shard).ThenBy(s => s.Replica).ToImmutableArray();
-            var nodes = now.Nodes.Where(n => n.Stages.Length + n.Shards.Length > 0).Select(n => new VerificationReport.NodeBytes(
+            var nodes = now.Nodes.Where(n => n.Roles is not [NodeOptions.Control]).Select(n => new VerificationReport.NodeBytes(
                 n.Name, n.Counters.LaneBytesSent - (before.Nodes.FirstOrDefault(b => b.Node == n.Node)?.Counters.LaneBytesSent ?? 0)))
                 .OrderBy(n => n.Name, StringComparer.Ordinal).ToImmutableArray();
             var allBusy = shards.All(s => s.Rows > 0) && (nodes.Length < 2 || nodes.All(n => n.LaneBytesSent > 0));
