@@ -20,22 +20,12 @@ export DOTNET_TieredPGO=0 DOTNET_ThreadPool_UnfairSemaphoreSpinLimit=0
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-run() {
-  for name in "$@"; do
-    echo "== $name"
-    dotnet test "tests/$name/$name.csproj" --no-build --logger "trx;LogFileName=$name.trx" --results-directory "$results" || touch "$results/failed"
-  done
-}
-
-# Those that start processes spend much of their time waiting: the others run meanwhile, behind them, and are printed at the end.
-clusters="ActorLlama.Cluster.Tests ActorLlama.Console.Tests"
-others=$(for folder in tests/*.Tests; do basename "$folder"; done | grep -vxF "$(printf '%s\n' $clusters)")
-(renice -n 5 "$BASHPID" >/dev/null; run $others) >"$results/others.log" 2>&1 &
-run $clusters
-wait
-cat "$results/others.log"
 status=0
-[ ! -e "$results/failed" ] || status=1
+for project in tests/*.Tests/*.Tests.csproj; do
+  name=$(basename "$project" .csproj)
+  echo "== $name"
+  dotnet test "$project" --no-build --logger "trx;LogFileName=$name.trx" --results-directory "$results" || status=1
+done
 
 sum() { cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*' | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | awk '{ n += $1 } END { print n + 0 }'; }
 total=$(sum total); passed=$(sum passed); failed=$(sum failed)

@@ -22,22 +22,29 @@ public sealed class ServingTests(ServingCluster serving, ITestOutputHelper outpu
             Leaves: i % 5 == 3 ? random.Next(1, 5) : int.MaxValue)).ToArray();
         await serving.RestAsync();
 
-        var ids = await Task.WhenAll(requests.Select(async (r, i) =>
+        // Whether sessions meet in numbers that exhaust the KV depends on how soon they are let in: a busy machine may want another round.
+        var loads = await serving.LoadsAsync();
+        var before = loads.Sum(l => l.Preemptions);
+        for (var round = 0; round < 3 && loads.Sum(l => l.Preemptions) == before; round++)
         {
-            await Task.Delay(10 * i);
-            return await ReadAsync(r.Prompt, r.Tokens, r.Leaves);
-        }));
+            var ids = await Task.WhenAll(requests.Select(async (r, i) =>
+            {
+                await Task.Delay(10 * i);
+                return await ReadAsync(r.Prompt, r.Tokens, r.Leaves);
+            }));
 
-        for (var i = 0; i < requests.Length; i++)
-        {
-            var expected = Undisturbed.Tokens(requests[i].Prompt, requests[i].Tokens);
-            Undisturbed.Same(expected[..Math.Min(requests[i].Leaves, requests[i].Tokens)], ids[i], $"session {i}");
+            for (var i = 0; i < requests.Length; i++)
+            {
+                var expected = Undisturbed.Tokens(requests[i].Prompt, requests[i].Tokens);
+                Undisturbed.Same(expected[..Math.Min(requests[i].Leaves, requests[i].Tokens)], ids[i], $"session {i}");
+            }
+
+            await serving.RestAsync();
+            loads = await serving.LoadsAsync();
         }
 
-        await serving.RestAsync();
-        var loads = await serving.LoadsAsync();
         foreach (var load in loads) output.WriteLine($"{load}");
-        Assert.True(loads.Sum(l => l.Preemptions) > 0, "no KV was taken away");
+        Assert.True(loads.Sum(l => l.Preemptions) > before, "no KV was taken away");
         Assert.True(loads.Sum(l => l.ReusedPositions) > 0, "no KV was shared");
         Assert.All(loads, l => Assert.True(l.Whole.Held > 0, $"pipeline {l.Pipeline} served nobody"));
     }
