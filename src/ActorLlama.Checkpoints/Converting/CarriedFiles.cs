@@ -5,9 +5,9 @@ namespace ActorLlama.Checkpoints;
 /// <summary>Files beside the weights that go with a checkpoint wherever it goes: tokenizer, settings, licence.</summary>
 internal static class CarriedFiles
 {
-    /// <summary>By name or by what their name begins with.</summary>
     private static readonly string[] Terms = ["LICENSE", "NOTICE", "USE_POLICY"];
 
+    /// <summary>By name or by what their name begins with.</summary>
     private static readonly string[] Names =
     [
         "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.", "preprocessor_config.json",

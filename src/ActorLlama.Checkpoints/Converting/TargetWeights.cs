@@ -102,14 +102,7 @@ internal sealed class TargetWeights
             && found.Type == (_options.Type ?? tensor.View.Type) && found.Shape.SequenceEqual(tensor.View.Shape));
     }
 
-    private TensorToWrite ToWrite(string key, TensorView view)
-    {
-        var type = TypeOf(view);
-        var reader = new ViewReader(view);
-        return new TensorToWrite(
-            key, type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16, view.Shape,
-            (offset, bytes) => reader.ReadAs(type, offset, bytes));
-    }
+    private TensorToWrite ToWrite(string key, TensorView view) => TensorToWrite.Of(key, view, TypeOf(view));
 
     private ElementType TypeOf(TensorView view) => _options.Type ?? view.Type;
 

@@ -31,7 +31,7 @@ internal static class GgufModel
             .Select(tensor => (Parameter: parameters.Find(tensor.Name), tensor.View))
             .Where(tensor => tensor.Parameter is not null)
             .SelectMany(tensor => GgufNames.Of(tensor.Parameter!, tensor.View)
-                .Select(named => ToWrite(named.Name, named.View, tensor.Parameter!.Group is ParameterGroup.Norm or ParameterGroup.Router ? ElementType.Float32 : matrices)))
+                .Select(named => TensorToWrite.Of(named.Name, named.View, tensor.Parameter!.Group is ParameterGroup.Norm or ParameterGroup.Router ? ElementType.Float32 : matrices)))
             .ToList();
         if (config.RopeScaling is { } scaling) tensors.Add(RopeFactors(config, scaling));
         var header = new GgufHeader();
@@ -91,12 +91,6 @@ internal static class GgufModel
         }
         return new TensorToWrite(
             GgufNames.RopeFactors, SafetensorsType.F32, [factors.Length], (offset, bytes) => MemoryMarshal.AsBytes(factors.AsSpan()).Slice((int)offset, bytes.Length).CopyTo(bytes));
-    }
-
-    private static TensorToWrite ToWrite(string name, TensorView view, ElementType type)
-    {
-        var reader = new ViewReader(view);
-        return new TensorToWrite(name, type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16, view.Shape, (offset, bytes) => reader.ReadAs(type, offset, bytes));
     }
 
     /// <summary>A tensor, and the zeros before the next one begins.</summary>

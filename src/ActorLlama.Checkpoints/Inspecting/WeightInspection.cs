@@ -69,5 +69,5 @@ public sealed class WeightInspection : IDisposable
     }
 
     private static TensorSummary Summary(string name, string group, TensorView view) => new(
-        name, view.Name, char.ToLowerInvariant(group[0]) + group[1..], view.Type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16, view.Shape, view.Bytes);
+        name, view.Name, char.ToLowerInvariant(group[0]) + group[1..], SafetensorsType.Of(view.Type), view.Shape, view.Bytes);
 }

@@ -38,7 +38,7 @@ internal static class CheckpointIdentity
         Span<byte> sample = stackalloc byte[SampleBytes];
         foreach (var tensor in tensors.OrderBy(tensor => tensor.Name, StringComparer.Ordinal))
         {
-            var type = tensor.View.Type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16;
+            var type = SafetensorsType.Of(tensor.View.Type);
             hash.AppendData(Encoding.UTF8.GetBytes($"\n{tensor.Name} {type} {Quote(tensor.View.Shape)}\n"));
             var reader = new ViewReader(tensor.View);
             var bytes = sample[..(int)Math.Min(SampleBytes, tensor.SliceBytes)];

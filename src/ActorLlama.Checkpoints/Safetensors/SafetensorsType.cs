@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using ActorLlama.Model;
 
 namespace ActorLlama.Checkpoints;
 
@@ -34,6 +35,9 @@ internal static class SafetensorsType
         [F64] = 64,
         ["C64"] = 64,
     }.ToFrozenDictionary();
+
+    /// <summary>The spelling of a weight's type.</summary>
+    public static string Of(ElementType type) => type == ElementType.Float32 ? F32 : BF16;
 
     public static bool TryGetBits(string name, out int bits) => BitsByName.TryGetValue(name, out bits);
 

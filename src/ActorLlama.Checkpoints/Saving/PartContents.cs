@@ -21,7 +21,7 @@ public static class PartContents
         {
             var (data, bytes) = (tensor.Data, tensor.Data.Bytes / experts.Count);
             return new TensorToWrite(
-                ExpertKeys.Of(tensor.Name, experts.First + i), TypeOf(data), data.Shape.RemoveAt(0), (offset, to) => data.Read(i * bytes + offset, to));
+                ExpertKeys.Of(tensor.Name, experts.First + i), SafetensorsType.Of(data.Type), data.Shape.RemoveAt(0), (offset, to) => data.Read(i * bytes + offset, to));
         })),
     ];
 
@@ -29,7 +29,5 @@ public static class PartContents
     public static IReadOnlyList<TensorToWrite> OfRest(Checkpoint source) =>
         [.. source.Tensors.Where(tensor => VisionTable.Find(tensor.Name) is not null).Select(tensor => ToWrite(tensor.Name, source.Get(tensor.Name)))];
 
-    private static TensorToWrite ToWrite(string name, TensorData data) => new(name, TypeOf(data), data.Shape, data.Read);
-
-    private static string TypeOf(TensorData data) => data.Type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16;
+    private static TensorToWrite ToWrite(string name, TensorData data) => new(name, SafetensorsType.Of(data.Type), data.Shape, data.Read);
 }

@@ -80,8 +80,7 @@ public static class TrainingCheckpoint
     private static TensorToWrite ToWrite(string key, TensorData[] members)
     {
         var (first, bytes) = (members[0], members[0].Bytes);
-        var type = first.Type == ElementType.Float32 ? SafetensorsType.F32 : SafetensorsType.BF16;
-        return new TensorToWrite(key, type, key.StartsWith(ScanBlocks.Prefix, StringComparison.Ordinal) ? first.Shape.Insert(0, members.Length) : first.Shape, (offset, to) =>
+        return new TensorToWrite(key, SafetensorsType.Of(first.Type), key.StartsWith(ScanBlocks.Prefix, StringComparison.Ordinal) ? first.Shape.Insert(0, members.Length) : first.Shape, (offset, to) =>
         {
             while (!to.IsEmpty)
             {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Model;
 
 namespace ActorLlama.Checkpoints;
 
@@ -18,6 +19,13 @@ public sealed record TensorToWrite(string Name, string Type, ImmutableArray<long
     internal int ElementBits { get; } = SafetensorsType.TryGetBits(Type, out var bits)
         ? bits
         : throw new ArgumentException($"Checkpoint: tensor \"{Name}\" has dtype \"{Type}\", which the format does not know.", nameof(Type));
+
+    /// <summary>A view under another name, rounded or widened to a type as it is written.</summary>
+    internal static TensorToWrite Of(string name, TensorView view, ElementType type)
+    {
+        var reader = new ViewReader(view);
+        return new(name, SafetensorsType.Of(type), view.Shape, (offset, bytes) => reader.ReadAs(type, offset, bytes));
+    }
 
     /// <summary>Its length in the file.</summary>
     public long Bytes => SafetensorsType.BytesOf(TensorView.CountOf(Shape), ElementBits)

@@ -106,7 +106,6 @@ internal static unsafe class StripTile<TFormat> where TFormat : struct, IPanelFo
         }
         for (var p = 0; p < panels; p++) TFormat.Store(y + 32 * p, Vector512.Load(sums + 32 * p), Vector512.Load(sums + 32 * p + 16), add);
     }
-
 }
 
 /// <summary>What strips of every format have in common.</summary>

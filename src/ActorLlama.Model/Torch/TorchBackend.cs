@@ -26,7 +26,7 @@ public sealed class TorchBackend : IBackend
         _device = TorchDevices.Find(device);
         (_config, Activations) = (config, activations);
         Device = device.Contains(':', StringComparison.Ordinal) ? device : device + ":0";
-        _type = activations == ActivationType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
+        _type = TorchMemory.TypeOf(activations);
         _positions = new TorchPositions(config, new RotaryAngles(config), _device);
         _kvBlocks = new TorchKvBlocks(config.KvHeads * config.HeadDim, _type, _device);
         NumericFingerprint = $"torch {__version__} {_device.type} {activations} {PositionFingerprint.Of(config)}";

@@ -9,6 +9,8 @@ internal static class TorchMemory
     // A span holds fewer than 2^31 bytes; Maverick's tensors hold more. And progress is told piece by piece.
     private const long PieceElements = 1L << 24;
 
+    public static ScalarType TypeOf(ActivationType type) => type == ActivationType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
+
     public static ScalarType TypeOf(ElementType type) => type == ElementType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
 
     /// <summary>A tensor of the stored elements, unchanged, on the device. NaN is an <see cref="InvalidDataException"/> unless allowed.</summary>

@@ -8,6 +8,12 @@ public static class TorchTensors
     /// <summary>The device of that name ("cpu", "cuda:0"); <see cref="InvalidDataException"/> when there is none.</summary>
     public static Device Find(string device) => TorchDevices.Find(device);
 
+    /// <summary>What values between two primitives are.</summary>
+    public static ScalarType TypeOf(ActivationType type) => TorchMemory.TypeOf(type);
+
+    /// <summary>What weights of that type are.</summary>
+    public static ScalarType TypeOf(ElementType type) => TorchMemory.TypeOf(type);
+
     /// <summary>The tensor behind rows [T, D]; it stays theirs.</summary>
     public static Tensor Of(Activation activation) => TorchActivation.Of(activation);
 

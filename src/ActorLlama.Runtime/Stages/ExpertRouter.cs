@@ -22,7 +22,6 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     private RouteTable _routes;
     private LaneTarget _self;
     private long _tickedMs;
-    private bool _isTicking;
 
     public ExpertRouter(NodeContext node, NodeDevice device)
     {
@@ -73,14 +72,13 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs);
         var key = (dispatch.Batch, dispatch.Layer);
         _layers.Add(key, new ExpertLayer(dispatch.Routing, calls));
-        if (!_isTicking) StartTicking();
+        if (!Timers.IsTimerActive(nameof(RetryTick))) StartTicking();
         Perform(key, calls.Start(_routes, _node.NowMs), null);
     }
 
     /// <summary>The tick ends itself when it finds nothing to do: a layer is too short to start and end a timer for.</summary>
     private void StartTicking()
     {
-        _isTicking = true;
         _tickedMs = _node.NowMs;
         Timers.StartPeriodicTimer(nameof(RetryTick), new RetryTick(), s_tick);
     }
@@ -115,7 +113,6 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     {
         if (_layers.Count == 0)
         {
-            _isTicking = false;
             Timers.Cancel(nameof(RetryTick));
             return;
         }

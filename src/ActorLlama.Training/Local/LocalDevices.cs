@@ -104,9 +104,9 @@ internal sealed class LocalDevices : IDisposable
         using var scope = NewDisposeScope();
         if (_experts.Count == 1) return call(_experts[0], rows_SD, experts, gradient_SD);
         var result_SD = empty_like(rows_SD);
+        var ids = experts.ToArray();
         foreach (var owner in _experts)
         {
-            var ids = experts.ToArray();
             var places = Enumerable.Range(0, ids.Length).Where(row => ids[row] >= owner.First && ids[row] < owner.First + owner.Count).ToArray();
             if (places.Length == 0) continue;
             var at = tensor(places.Select(place => (long)place).ToArray(), ScalarType.Int64, rows_SD.device);

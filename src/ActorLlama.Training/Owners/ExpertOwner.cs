@@ -67,7 +67,7 @@ public sealed class ExpertOwner : IDisposable
         if (_inUse.TryGetValue(layer, out var weight)) return weight;
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        var type = _backend.Activations == ActivationType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
+        var type = TorchTensors.TypeOf(_backend.Activations);
         return _inUse[layer] = TorchTensors.Experts(
             Shaped(Parameters.Own(ParameterNames.ExpertsGateUp(layer)).Weight, isGateUp: true).to(type),
             Shaped(Parameters.Own(ParameterNames.ExpertsDown(layer)).Weight, isGateUp: false).to(type),

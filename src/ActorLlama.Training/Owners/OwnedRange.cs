@@ -51,7 +51,7 @@ internal sealed class OwnedRange : IDisposable
                 $"Training: tensor \"{from.Name}\" has shape [{string.Join(',', from.Shape)}], but the model wants [{string.Join(',', range.Parameter.Shape)}]. "
                 + "Use the checkpoint that belongs to the model.");
         var tensor = empty(range.Elements, type, device).DetachFromDisposeScope();
-        var stored = from.Type == ElementType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
+        var stored = TorchTensors.TypeOf(from.Type);
         for (long at = 0; at < range.Elements; at += PieceElements)
         {
             using var scope = NewDisposeScope();

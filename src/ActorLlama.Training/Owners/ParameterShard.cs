@@ -37,7 +37,7 @@ public sealed class ParameterShard : IDisposable
         IEnumerable<ParameterRange> ranges, ElementType weightType, string device, Func<string, TensorData> weights,
         Func<string, (TensorData Mean, TensorData Variance)>? moments = null)
     {
-        var (type, at) = (weightType == ElementType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16, TorchTensors.Find(device));
+        var (type, at) = (TorchTensors.TypeOf(weightType), TorchTensors.Find(device));
         var loaded = ImmutableArray.CreateBuilder<OwnedRange>();
         try
         {

@@ -24,7 +24,7 @@ public sealed class TrunkSegment : IDisposable
     public TrunkSegment(TorchBackend backend, LlamaConfig config, int segment, ImmutableArray<Parameter> parameters, Func<string, Tensor> gathered)
     {
         (Backend, Config, Number, _parameters) = (backend, config, segment, parameters);
-        var type = backend.Activations == ActivationType.Float32 ? ScalarType.Float32 : ScalarType.BFloat16;
+        var type = TorchTensors.TypeOf(backend.Activations);
         foreach (var parameter in parameters)
         {
             using var scope = NewDisposeScope();
