@@ -11,13 +11,17 @@ public static class TrunkPieces
 
     public static long ElementsOf(int piece, int pieces, long elements) => StartOf(piece + 1, pieces, elements) - StartOf(piece, pieces, elements);
 
-    /// <summary>What a device owns of a parameter of that many elements: ranges [Start, End), ascending, that do not touch. Small parameters leave some devices with none.</summary>
-    public static ImmutableArray<(long Start, long End)> RangesOf(TrainingPlan plan, DeviceId device, long elements)
+    /// <summary>What a device owns of a parameter of that many elements (<see cref="RangesOf(IEnumerable{int}, int, long)"/>).</summary>
+    public static ImmutableArray<(long Start, long End)> RangesOf(TrainingPlan plan, DeviceId device, long elements) =>
+        RangesOf(plan.PiecesOf(device), plan.Pieces.Length, elements);
+
+    /// <summary>Some pieces, ascending, of a parameter of that many elements: ranges [Start, End), ascending, that do not touch. Small parameters have empty pieces.</summary>
+    public static ImmutableArray<(long Start, long End)> RangesOf(IEnumerable<int> owned, int pieces, long elements)
     {
         var ranges = ImmutableArray.CreateBuilder<(long Start, long End)>();
-        foreach (var piece in plan.PiecesOf(device))
+        foreach (var piece in owned)
         {
-            var (start, end) = (StartOf(piece, plan.Pieces.Length, elements), StartOf(piece + 1, plan.Pieces.Length, elements));
+            var (start, end) = (StartOf(piece, pieces, elements), StartOf(piece + 1, pieces, elements));
             if (start == end) continue;
             if (ranges.Count > 0 && ranges[^1].End == start) ranges[^1] = (ranges[^1].Start, end);
             else ranges.Add((start, end));

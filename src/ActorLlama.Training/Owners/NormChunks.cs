@@ -32,7 +32,7 @@ public sealed record NormChunks(int Pieces, int Experts)
         return
         [
             .. ParameterTable.Of(config).Parameters.Where(parameter => parameter.Group != ParameterGroup.Experts)
-                .SelectMany(parameter => Joined(parameter, ascending)),
+                .SelectMany(parameter => TrunkPieces.RangesOf(ascending, Pieces, parameter.Elements).Select(range => new ParameterRange(parameter, range.Start, range.End))),
         ];
     }
 
@@ -42,24 +42,6 @@ public sealed record NormChunks(int Pieces, int Experts)
         .. ParameterTable.Of(config).Parameters.Where(parameter => parameter.Group == ParameterGroup.Experts)
             .Select(parameter => new ParameterRange(parameter, parameter.Elements / Experts * first, parameter.Elements / Experts * (first + count))),
     ];
-
-    private IEnumerable<ParameterRange> Joined(Parameter parameter, List<int> pieces)
-    {
-        ParameterRange? open = null;
-        foreach (var piece in pieces)
-        {
-            long start = TrunkPieces.StartOf(piece, Pieces, parameter.Elements), end = TrunkPieces.StartOf(piece + 1, Pieces, parameter.Elements);
-            if (start == end) continue;
-            if (open?.End == start)
-            {
-                open = open with { End = end };
-                continue;
-            }
-            if (open is not null) yield return open;
-            open = new ParameterRange(parameter, start, end);
-        }
-        if (open is not null) yield return open;
-    }
 }
 
 /// <summary>Flat elements [Start, End) of a parameter.</summary>

@@ -15,11 +15,7 @@ public static class TrainedShapes
         var experts = parameters.Where(parameter => parameter.Group == ParameterGroup.Experts).Sum(parameter => parameter.Elements);
         return new TrainedShape(
             model,
-            [.. parameters.Where(parameter => parameter.Group != ParameterGroup.Experts).Select(parameter => new TrunkParameter(parameter.Name, SegmentOf(parameter, config), parameter.Elements))],
+            [.. parameters.Where(parameter => parameter.Group != ParameterGroup.Experts).Select(parameter => new TrunkParameter(parameter.Name, TrunkSegments.OfParameter(config, parameter), parameter.Elements))],
             experts == 0 ? 0 : experts / config.Experts);
     }
-
-    /// <summary>The embedding, each layer, and what follows them.</summary>
-    private static int SegmentOf(Parameter parameter, LlamaConfig config) =>
-        parameter.Layer is { } layer ? layer + 1 : parameter.Group == ParameterGroup.Embedding ? 0 : config.Layers + 1;
 }

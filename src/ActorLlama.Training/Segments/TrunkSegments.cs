@@ -15,18 +15,18 @@ public static class TrunkSegments
 
     public static int Head(LlamaConfig config) => config.Layers + 1;
 
+    /// <summary>The first segment that a parameter of the trunk belongs to.</summary>
+    public static int OfParameter(LlamaConfig config, Parameter parameter) =>
+        parameter.Layer is { } layer ? OfLayer(layer) : parameter.Group == ParameterGroup.Embedding ? 0 : Head(config);
+
     /// <summary>Each segment's parameters, in canonical order.</summary>
     public static ImmutableArray<ImmutableArray<Parameter>> Of(LlamaConfig config)
     {
         var trunk = ParameterTable.Of(config).Parameters.Where(parameter => parameter.Group != ParameterGroup.Experts).ToList();
         return
         [
-            .. Enumerable.Range(0, Count(config)).Select(segment => trunk.Where(parameter => parameter switch
-            {
-                { Layer: { } layer } => OfLayer(layer) == segment,
-                { Group: ParameterGroup.Embedding } => segment == 0 || (config.TieEmbeddings && segment == Head(config)),
-                _ => segment == Head(config),
-            }).ToImmutableArray()),
+            .. Enumerable.Range(0, Count(config)).Select(segment => trunk.Where(parameter =>
+                OfParameter(config, parameter) == segment || (parameter.Group == ParameterGroup.Embedding && config.TieEmbeddings && segment == Head(config))).ToImmutableArray()),
         ];
     }
 }
