@@ -3,6 +3,7 @@ using ActorLlama.Benchmarks.Loading;
 using ActorLlama.Benchmarks.Losses;
 using ActorLlama.Benchmarks.Memory;
 using ActorLlama.Benchmarks.Micro;
+using ActorLlama.Benchmarks.Micro.Lanes;
 using ActorLlama.Benchmarks.Peers;
 using ActorLlama.Benchmarks.Tokens;
 using ActorLlama.Benchmarks.Training;
@@ -15,6 +16,7 @@ app.Configure(config =>
     config.AddCommand<CompareCommand>("compare").WithDescription("This program and LLamaSharp on the same weights: prefill and decoding, beside what the machine allows.");
     config.AddCommand<LossCommand>("loss").WithDescription("The loss on a text with weights in 8 bits, beside that of the weights as they are stored.");
     config.AddCommand<MicroCommand>("micro").WithDescription("One hop of the lane, one expert call: each beside its floor.");
+    config.AddCommand<EchoCommand>("echo").IsHidden();
     config.AddCommand<TokenCommand>("token").WithDescription("A decoded token's time, split into compute and waiting, for 1 and 3 processes.");
     config.AddCommand<LoadingCommand>("loading").WithDescription("A whole model into one CPU device, from each of the folders: time, and memory of its own.");
     config.AddCommand<FairnessCommand>("fairness").WithDescription("A long prompt among streaming sessions: by how much it delays their tokens, beside the time of a chunk.");

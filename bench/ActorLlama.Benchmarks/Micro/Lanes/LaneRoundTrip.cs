@@ -1,8 +1,9 @@
+using System.Globalization;
 using BenchmarkDotNet.Attributes;
 
 namespace ActorLlama.Benchmarks.Micro.Lanes;
 
-/// <summary>One hop there and back between two nodes, beside bare sockets. 8 KB is one row of Scout's 5,120 values in bf16, rounded down.</summary>
+/// <summary>One hop there and back between two processes, beside bare sockets. 8 KB is one row of Scout's 5,120 values in bf16, rounded down.</summary>
 public class LaneRoundTrip
 {
     private const int Trips = 50;
@@ -10,7 +11,12 @@ public class LaneRoundTrip
     private LaneEcho _lane = null!;
     private LaneEcho _actors = null!;
 
-    [Params(1 << 10, 8 << 10, 100 << 10, 1 << 20)]
+    /// <summary>From the environment, as benchmarks have no arguments of their own.</summary>
+    public static IEnumerable<int> Sizes => Environment.GetEnvironmentVariable("BENCH_BYTES") is { } sizes
+        ? sizes.Split(',').Select(s => int.Parse(s, CultureInfo.InvariantCulture))
+        : [1 << 10, 8 << 10, 100 << 10, 1 << 20];
+
+    [ParamsSource(nameof(Sizes))]
     public int Bytes { get; set; }
 
     [GlobalSetup]

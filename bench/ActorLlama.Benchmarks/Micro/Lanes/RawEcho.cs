@@ -3,31 +3,22 @@ using System.Net.Sockets;
 
 namespace ActorLlama.Benchmarks.Micro.Lanes;
 
-/// <summary>The floor: asynchronous sockets on loopback that send a length's worth of bytes there and back, and nothing else.</summary>
-public sealed class RawEcho : IAsyncDisposable
+/// <summary>The floor: asynchronous sockets between two processes that send a length's worth of bytes there and back, and nothing else.</summary>
+internal sealed class RawEcho : IEcho
 {
     private readonly byte[] _sent;
     private readonly byte[] _received;
     private readonly Socket _client;
-    private readonly Socket _server;
-    private readonly Task _echo;
+    private readonly EchoProcess _far;
 
-    private RawEcho(int bytes, Socket client, Socket server)
-    {
-        (_sent, _received, _client, _server) = (new byte[bytes], new byte[bytes], client, server);
-        _echo = EchoAsync(bytes);
-    }
+    private RawEcho(int bytes, Socket client, EchoProcess far) => (_sent, _received, _client, _far) = (new byte[bytes], new byte[bytes], client, far);
 
     public static async Task<RawEcho> StartAsync(int bytes)
     {
-        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        listener.Listen(1);
+        var far = await EchoProcess.StartAsync(EchoKind.Raw, bytes, 0);
         var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await client.ConnectAsync(listener.LocalEndPoint!);
-        var server = await listener.AcceptAsync();
-        server.NoDelay = true;
-        return new RawEcho(bytes, client, server);
+        await client.ConnectAsync(IPAddress.Loopback, far.Address.Port);
+        return new RawEcho(bytes, client, far);
     }
 
     public async Task RoundTripsAsync(int count)
@@ -42,23 +33,16 @@ public sealed class RawEcho : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _client.Dispose();
-        await _echo.WaitAsync(TimeSpan.FromSeconds(10));
-        _server.Dispose();
+        await _far.DisposeAsync();
     }
 
-    private async Task EchoAsync(int bytes)
-    {
-        var buffer = new byte[bytes];
-        while (await FillAsync(_server, buffer)) await SendAsync(_server, buffer);
-    }
-
-    private static async Task SendAsync(Socket socket, ReadOnlyMemory<byte> bytes)
+    internal static async Task SendAsync(Socket socket, ReadOnlyMemory<byte> bytes)
     {
         while (bytes.Length > 0) bytes = bytes[await socket.SendAsync(bytes, SocketFlags.None)..];
     }
 
     /// <summary>False when the other side has closed.</summary>
-    private static async Task<bool> FillAsync(Socket socket, Memory<byte> bytes)
+    internal static async Task<bool> FillAsync(Socket socket, Memory<byte> bytes)
     {
         while (bytes.Length > 0)
         {

@@ -11,11 +11,18 @@ namespace ActorLlama.Runtime.Lanes;
 /// </summary>
 internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocket socket, long association) : LaneConnection(lane)
 {
-    /// <summary>Frames up to this size are gathered into one write.</summary>
-    private const int GatherBytes = 128 << 10;
+    /// <summary>Frames are put together until they are that many bytes.</summary>
+    private const int GatherBytes = 16 << 10;
+
+    /// <summary>Larger pieces go to the system from where they are: copied here once more they would cost more than the call.</summary>
+    private const int CopiedBytes = 2 << 10;
+
+    /// <summary>As much as the thread of whoever sends may hand to the system itself.</summary>
+    private const int CallersBytes = 128 << 10;
     private const int MaxReplyFrameBytes = 16 << 10;
     private static readonly TimeSpan s_staleRetry = TimeSpan.FromMilliseconds(50);
     private readonly FrameBuffer _buffer = new();
+    private readonly GatherWriter _gather = new();
     private LaneProtocol.Welcome _welcome = new(0, [], 0, 0);
     private int _isPingDue;
     private bool _isOnCaller;
@@ -226,16 +233,16 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
         try
         {
             _buffer.ChunkHeader(piece.Item.Class, piece.Count);
-            if (piece.Count <= GatherBytes)
+            if (piece.Count <= CopiedBytes)
             {
                 _buffer.Bytes(bytes.Span);
             }
             else
             {
-                await LeaveCaller();
-                await FlushAsync(stream).ConfigureAwait(false);
-                await stream.WriteAsync(bytes, Ended).ConfigureAwait(false);
-                Lane.Counters.BytesWritten(piece.Count);
+                if (piece.Count > CallersBytes) await LeaveCaller();
+                await _gather.WriteAsync(stream, _buffer.Written, bytes, Ended).ConfigureAwait(false);
+                Lane.Counters.BytesWritten(_buffer.Length + piece.Count);
+                _buffer.Clear();
             }
             Lane.Counters.Sent(piece.Item.Class, 0, FrameHeader.Size + piece.Count);
         }
