@@ -72,6 +72,7 @@ internal static class CommandLine
             config.AddCommand<ChecksumCommand>("checksum").WithDescription("Hash a checkpoint's files and compare with its manifest.");
             config.AddCommand<TrainCommand>("train").WithDescription("Train a model from text, or go on with one.");
             config.AddCommand<PlotCommand>("plot").WithDescription("Draw the course of a training run.");
+            config.AddCommand<ChaosCommand>("chaos").WithDescription("Kill, freeze and burden a cluster on this machine, and check what its sessions get.");
             config.AddBranch("tokenizer", tokenizer =>
             {
                 tokenizer.SetDescription("Make a tokenizer.");
@@ -86,6 +87,7 @@ internal static class CommandLine
             {
                 cluster.SetDescription("Look at a running cluster, or save what it holds.");
                 cluster.AddCommand<ClusterStatusCommand>("status").WithDescription("Show nodes, plan and state.");
+                cluster.AddCommand<ClusterEventsCommand>("events").WithDescription("Show what has happened: who was lost, and how it was mended.");
                 cluster.AddCommand<ClusterSaveCommand>("save").WithDescription("Write the model that the cluster holds as a checkpoint.");
             });
         });

@@ -49,6 +49,10 @@ public sealed class ClusterConnection : IAsyncDisposable
     public Task<ClusterProtocol.Status> GetStatusAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
         AskAsync<ClusterProtocol.Status>(new ClusterProtocol.GetStatus(), timeout, cancellation);
 
+    /// <summary>What has happened to the cluster, oldest first. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
+    public async Task<ImmutableArray<ClusterProtocol.Event>> GetEventsAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
+        (await AskAsync<ClusterProtocol.Events>(new ClusterProtocol.GetEvents(), timeout, cancellation).ConfigureAwait(false)).History;
+
     /// <summary>What is served. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
     public Task<ClusterProtocol.Model> GetModelAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
         AskAsync<ClusterProtocol.Model>(new ClusterProtocol.GetModel(), timeout, cancellation);

@@ -18,6 +18,22 @@ public static class ClusterProtocol
         [property: Key(3)] ImmutableArray<NodeProtocol.Offer> Nodes,
         [property: Key(4)] NodeId Supervisor) : IClusterMessage;
 
+    /// <summary>Answered by <see cref="Events"/>.</summary>
+    [MessagePackObject]
+    public sealed record GetEvents([property: Key(0)] int Reserved = 0) : IClusterMessage;
+
+    /// <summary>
+    /// What has happened to the cluster, oldest first, a bounded number. The supervisor tells its nodes too, and a node tells a supervisor that takes over: so nothing is
+    /// lost with a supervisor.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Events([property: Key(0)] ImmutableArray<Event> History) : IClusterMessage;
+
+    /// <summary>One thing that happened. <paramref name="UtcMs"/>: milliseconds since 1970, by the supervisor's clock. <paramref name="Node"/>: whom it met, or "".</summary>
+    [MessagePackObject]
+    public sealed record Event(
+        [property: Key(0)] long UtcMs, [property: Key(1)] EventKind Kind, [property: Key(2)] string Node, [property: Key(3)] string Text);
+
     /// <summary>
     /// Write the model as it is now into a new folder, which all nodes find under that full path. Answered by <see cref="SaveStatus"/>; a second one with the same id asks
     /// how far it is.
@@ -58,6 +74,28 @@ public static class ClusterProtocol
         [property: Key(5)] SamplingOptions DefaultSampling,
         [property: Key(6)] int BosId,
         [property: Key(7)] ImmutableArray<int> EosIds) : IClusterMessage;
+}
+
+/// <summary>What kind of thing happened to a cluster.</summary>
+public enum EventKind : byte
+{
+    /// <summary>A node came.</summary>
+    Joined = 0,
+
+    /// <summary>A node is no member any more.</summary>
+    Lost = 1,
+
+    /// <summary>A supervisor began.</summary>
+    Supervisor = 2,
+
+    /// <summary>A new plan was made, or none could be.</summary>
+    Planned = 3,
+
+    /// <summary>The cluster's state, or its reason, changed.</summary>
+    State = 4,
+
+    /// <summary>A node may not take part, or cannot hold what it was given.</summary>
+    Fault = 5,
 }
 
 /// <summary>Where a save is.</summary>

@@ -26,6 +26,14 @@ public static class NodeProtocol
         [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows,
         [property: Key(12)] ImmutableArray<PipelineLoad> Pipelines) : IClusterMessage;
 
+    /// <summary>From a supervisor to a node that it has not heard of. Answered by <see cref="Offer"/>, at once.</summary>
+    [MessagePackObject]
+    public sealed record GetOffer([property: Key(0)] int Reserved = 0) : IClusterMessage;
+
+    /// <summary>To the supervisor: that node's process is gone, its ports refuse connections. Its membership ends now. Not answered.</summary>
+    [MessagePackObject]
+    public sealed record Gone([property: Key(0)] NodeId Node) : IClusterMessage;
+
     /// <summary>The node cannot serve here; it says so in its log and its offer is not planned with.</summary>
     [MessagePackObject]
     public sealed record Refused([property: Key(0)] string Reason) : IClusterMessage;

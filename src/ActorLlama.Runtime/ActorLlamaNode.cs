@@ -42,6 +42,11 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     public Task<string> Failed => _failed.Task;
 
     /// <summary>
+    /// When the cluster removed it: the addresses of the others, through which a new node may join again. Empty when there is nobody, or the cluster wants none of it.
+    /// </summary>
+    public ImmutableArray<string> MayJoinAgainAt { get; private set; } = [];
+
+    /// <summary>
     /// Starts a node and joins its cluster. Bad settings, a bad checkpoint, a device that does not exist, a port in use and a cluster that cannot
     /// be joined are each an <see cref="InvalidDataException"/>; nothing is left running then.
     /// </summary>
@@ -96,7 +101,11 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         NodeActors.Start(
             system, new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), new NodeGauges(), TimeProvider.System), _devices,
             reason => _failed.TrySetResult(reason));
-        cluster.RegisterOnMemberRemoved(() => _failed.TrySetResult("it was removed from the cluster"));
+        cluster.RegisterOnMemberRemoved(() =>
+        {
+            if (!_failed.Task.IsCompleted) MayJoinAgainAt = [.. _lane.Peers.Select(p => p.Address)];
+            _failed.TrySetResult("it was removed from the cluster");
+        });
         await JoinAsync(cluster, options.Cluster);
     }
 

@@ -15,17 +15,22 @@ internal sealed class LocalCluster : IAsyncDisposable
     private readonly ChildThread _children = new();
     private readonly List<LocalNode> _nodes = [];
 
-    private bool _keepLogs;
+    private readonly LocalClusterOptions _options;
+    private readonly string _config;
 
-    private LocalCluster(string logFolder, bool keepLogs) => (LogFolder, _keepLogs) = (logFolder, keepLogs);
+    private bool _keepLogs;
+    private int _mended;
+
+    private LocalCluster(LocalClusterOptions options, string config, string logFolder) =>
+        (_options, _config, LogFolder, _keepLogs) = (options, config, logFolder, options.LogFolder is not null);
 
     public IReadOnlyList<LocalNode> Nodes => _nodes;
 
     /// <summary>Where the logs are. A folder of our own goes when all ended well, and stays when somebody may want to read it.</summary>
     public string LogFolder { get; }
 
-    /// <summary>Where clients attach: the first node.</summary>
-    public string Address => _nodes[0].Address;
+    /// <summary>Where clients attach: the first node that runs.</summary>
+    public string Address => (_nodes.FirstOrDefault(n => !n.HasExited) ?? _nodes[0]).Address;
 
     /// <summary>
     /// Starts the processes and waits until each has told its address. Throws <see cref="LocalNodeException"/> when one ends before, after
@@ -36,12 +41,12 @@ internal sealed class LocalCluster : IAsyncDisposable
         options.Checked();
         var config = options.ConfigFile ?? ProgramFiles.Config(options.Nodes == 1 ? "local-1.conf" : "local-3.conf");
         var logs = options.LogFolder ?? Path.Combine(Path.GetTempPath(), $"actorllama-{Environment.ProcessId}-{Guid.NewGuid().ToString("N")[..6]}");
-        var cluster = new LocalCluster(Path.GetFullPath(Directory.CreateDirectory(logs).FullName), keepLogs: options.LogFolder is not null);
+        var cluster = new LocalCluster(options, config, Path.GetFullPath(Directory.CreateDirectory(logs).FullName));
         try
         {
             // The first node's address is the others' seed.
-            await cluster.AddAsync(options, config, seed: null, cancellation);
-            while (cluster._nodes.Count < options.Nodes) await cluster.AddAsync(options, config, cluster.Address, cancellation, wait: false);
+            await cluster.AddAsync(seed: null, cancellation);
+            while (cluster._nodes.Count < options.Nodes) await cluster.AddAsync(cluster.Address, cancellation, wait: false);
             foreach (var node in cluster._nodes.Skip(1)) await node.WaitForAddressAsync(cancellation);
             return cluster;
         }
@@ -96,6 +101,21 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts a new process for each node whose process has ended; they join through one that runs. Returns how many.</summary>
+    public async Task<int> MendAsync(CancellationToken cancellation)
+    {
+        var ended = Enumerable.Range(0, _nodes.Count).Where(i => _nodes[i].HasExited).ToArray();
+        foreach (var i in ended)
+        {
+            var seed = Address;
+            await _nodes[i].DisposeAsync();
+            _nodes[i] = await StartAsync(i, seed, $".{++_mended}");
+            await _nodes[i].WaitForAddressAsync(cancellation);
+        }
+
+        return ended.Length;
+    }
+
     public async ValueTask DisposeAsync()
     {
         _keepLogs |= _nodes.Any(n => n.HasExited);
@@ -104,13 +124,14 @@ internal sealed class LocalCluster : IAsyncDisposable
         if (!_keepLogs && Directory.Exists(LogFolder)) Directory.Delete(LogFolder, recursive: true);
     }
 
-    private async Task AddAsync(LocalClusterOptions options, string config, string? seed, CancellationToken cancellation, bool wait = true)
+    private async Task AddAsync(string? seed, CancellationToken cancellation, bool wait = true)
     {
-        var name = $"node-{_nodes.Count + 1}";
-        var log = Path.Combine(LogFolder, $"{name}.log");
-        _nodes.Add(await LocalNode.StartAsync(_children, name, config, options.SettingsOf(_nodes.Count, seed), log));
+        _nodes.Add(await StartAsync(_nodes.Count, seed, ""));
         if (wait) await _nodes[^1].WaitForAddressAsync(cancellation);
     }
+
+    private Task<LocalNode> StartAsync(int index, string? seed, string incarnation) => LocalNode.StartAsync(
+        _children, $"node-{index + 1}", _config, _options.SettingsOf(index, seed), Path.Combine(LogFolder, $"node-{index + 1}{incarnation}.log"));
 
     private async Task<T> WhileAllRunAsync<T>(Task<T> work, CancellationToken cancellation)
     {

@@ -29,6 +29,9 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
     /// <summary>More settings for every node, each <c>key=value</c>.</summary>
     public ImmutableArray<string> Settings { get; init; } = [];
 
+    /// <summary>Settings of single nodes, by node number from 0, after <see cref="Settings"/>.</summary>
+    public ImmutableDictionary<int, ImmutableArray<string>> SettingsOfNode { get; init; } = ImmutableDictionary<int, ImmutableArray<string>>.Empty;
+
     /// <summary>Throws <see cref="InvalidDataException"/> for a model folder that is not there.</summary>
     public LocalClusterOptions Checked()
     {
@@ -52,6 +55,7 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
         if (Dtype is { } dtype) yield return $"actorllama.model.dtype={dtype}";
         if (Backend is { } backend) yield return $"actorllama.node.device-defaults.backend={backend}";
         foreach (var setting in Settings) yield return setting;
+        foreach (var setting in SettingsOfNode.GetValueOrDefault(index, [])) yield return setting;
     }
 
     private static string Quoted(string text) =>

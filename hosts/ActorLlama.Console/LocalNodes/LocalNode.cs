@@ -10,6 +10,9 @@ namespace ActorLlama.Cli;
 /// </summary>
 internal sealed partial class LocalNode : IAsyncDisposable
 {
+    public const int SigKill = 9;
+    public const int SigContinue = 18;
+    public const int SigStop = 19;
     private const int SigTerm = 15;
     private static readonly TimeSpan s_orderlyEnd = TimeSpan.FromSeconds(8);
     private readonly Process _process;
@@ -24,7 +27,7 @@ internal sealed partial class LocalNode : IAsyncDisposable
     /// <summary>The path of its log.</summary>
     public string Log { get; }
 
-    /// <summary>Its cluster address; "" until <see cref="WaitForAddressAsync"/> has returned.</summary>
+    /// <summary>Its cluster address, the last if it had several; "" until <see cref="WaitForAddressAsync"/> has returned.</summary>
     public string Address { get; private set; } = "";
 
     /// <summary>Ends when the process has.</summary>
@@ -55,8 +58,8 @@ internal sealed partial class LocalNode : IAsyncDisposable
             throw Fault();
         }
 
-        using var json = JsonDocument.Parse(line);
-        Address = json.RootElement.GetProperty("address").GetString() ?? "";
+        Address = AddressIn(line);
+        _ = FollowAsync();
     }
 
     /// <summary>Why the node ended unasked, from its log.</summary>
@@ -69,10 +72,16 @@ internal sealed partial class LocalNode : IAsyncDisposable
         return new LocalNodeException($"{Name}: {reason} (log: {Log})");
     }
 
+    /// <summary>Sends the process a signal; without effect when it has ended.</summary>
+    public void Send(int signal)
+    {
+        if (!_process.HasExited) _ = Signal(Pid, signal);
+    }
+
     /// <summary>Asks the node to end, waits a bounded time, then kills it.</summary>
     public async Task StopAsync()
     {
-        if (!_process.HasExited) _ = Signal(Pid, SigTerm);
+        Send(SigTerm);
         try
         {
             await Exited.WaitAsync(s_orderlyEnd);
@@ -88,6 +97,18 @@ internal sealed partial class LocalNode : IAsyncDisposable
     {
         await StopAsync();
         _process.Dispose();
+    }
+
+    /// <summary>A node that joins again as a new one tells its new address.</summary>
+    private async Task FollowAsync()
+    {
+        while (await _process.StandardOutput.ReadLineAsync() is { } line) Address = AddressIn(line);
+    }
+
+    private static string AddressIn(string line)
+    {
+        using var json = JsonDocument.Parse(line);
+        return json.RootElement.GetProperty("address").GetString() ?? "";
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

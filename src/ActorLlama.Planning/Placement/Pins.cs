@@ -22,6 +22,21 @@ internal sealed record Pins(ImmutableArray<int?> Stages, ImmutableArray<int?> Sh
             && devices.TryGetValue(found.Device, out var index) ? index : (int?)null)];
     }
 
+    /// <summary>
+    /// The shards' replicas under the numbers of those that devices hold, and then the lowest others: a replica that outlives another keeps its number, and so its place.
+    /// </summary>
+    public static ImmutableArray<ShardPlacement> Numbered(
+        ImmutableArray<ShardPlacement> shards, PlacementPlan previous, IReadOnlyDictionary<DeviceId, int> devices)
+    {
+        var held = previous.Shards.Where(h => devices.ContainsKey(h.Device)).ToLookup(h => h.Shard);
+        return [.. shards.GroupBy(s => s.Shard).SelectMany(replicas =>
+        {
+            var kept = held[replicas.Key].Where(h => Same(h, replicas.First() with { Replica = h.Replica })).Select(h => h.Replica).Order().Take(replicas.Count()).ToArray();
+            var numbers = kept.Concat(Enumerable.Range(0, 2 * replicas.Count()).Except(kept)).Take(replicas.Count()).Order();
+            return replicas.Zip(numbers, (replica, number) => replica with { Replica = number });
+        })];
+    }
+
     /// <summary>The same layers of the same pipeline, wherever they are.</summary>
     public static bool Same(StagePlacement a, StagePlacement b) =>
         a.Pipeline == b.Pipeline && a.Index == b.Index && a.FirstLayer == b.FirstLayer && a.Layers == b.Layers;

@@ -6,12 +6,12 @@ namespace ActorLlama.Planning.Saving;
 /// <summary>Who writes what: every weight has one owner.</summary>
 public static class SaveParts
 {
-    /// <summary>The stages of pipeline 0, whose copies the others are, and of each expert shard replica 0.</summary>
+    /// <summary>The stages of pipeline 0, whose copies the others are, and of each expert shard its first replica.</summary>
     public static ImmutableArray<SaveProtocol.Part> Of(PlacementPlan plan) =>
     [
         .. plan.Stages.Where(stage => stage.Pipeline == 0).OrderBy(stage => stage.Index)
             .Select(stage => new SaveProtocol.Part(PartKind.Stage, stage.Index, stage.Device, stage.WeightBytes)),
-        .. plan.Shards.Where(shard => shard.Replica == 0).OrderBy(shard => shard.Shard)
+        .. plan.Shards.GroupBy(shard => shard.Shard).Select(replicas => replicas.MinBy(shard => shard.Replica)!).OrderBy(shard => shard.Shard)
             .Select(shard => new SaveProtocol.Part(PartKind.Experts, shard.Shard, shard.Device, shard.WeightBytes)),
     ];
 

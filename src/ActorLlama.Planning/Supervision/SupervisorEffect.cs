@@ -19,6 +19,9 @@ public abstract record SupervisorEffect
 
     public sealed record Refuse(NodeId Node, string Reason) : SupervisorEffect;
 
+    /// <summary>For the cluster's history. <paramref name="Node"/>: the name of whom it met, or "".</summary>
+    public sealed record Note(EventKind Kind, string Node, string Text) : SupervisorEffect;
+
     /// <summary>The cluster's state or its reason changed.</summary>
     public sealed record Report(ClusterState State, string Reason) : SupervisorEffect;
 }

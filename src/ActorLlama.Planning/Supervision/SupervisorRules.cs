@@ -19,7 +19,8 @@ public static class SupervisorRules
         {
             SupervisorEvent.OfferReceived offered => Offered(state, offered.Offer, nowMs, effects),
             SupervisorEvent.MemberUp up => Joined(state, up.Node, nowMs, effects),
-            SupervisorEvent.MemberLost lost => LostNode(state, lost.Node, nowMs, effects),
+            SupervisorEvent.MemberLost lost => LostNode(state, lost, nowMs, effects),
+            SupervisorEvent.ProcessGone gone => state.Members.Contains(gone.Node) ? state with { Gone = state.Gone.Add(gone.Node) } : state,
             SupervisorEvent.Tick => Ticked(state, nowMs, effects),
             _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "Supervisor: unknown event."),
         };
@@ -40,6 +41,7 @@ public static class SupervisorRules
         if (ModelAgreement.Disagreement(state.Agreed, offer) is { } reason)
         {
             effects.Add(new SupervisorEffect.Refuse(offer.Node, reason));
+            if (state.Refused.GetValueOrDefault(offer.Node) != reason) effects.Add(new SupervisorEffect.Note(EventKind.Fault, offer.Name, reason));
             return TryForm(state with { Refused = state.Refused.SetItem(offer.Node, reason) }, nowMs, effects);
         }
 
@@ -50,6 +52,7 @@ public static class SupervisorRules
             Refused = state.Refused.Remove(offer.Node),
             HighestEpoch = Math.Max(state.HighestEpoch, HeldPlan.HighestEpoch(offer)),
         };
+        if (known is null && !HeldPlan.HasHistory(offer)) effects.Add(new SupervisorEffect.Note(EventKind.Joined, offer.Name, "it joined"));
         if (!next.IsFormed) return TryForm(next, nowMs, effects);
         if (known is null) return Replan(next, $"node \"{offer.Name}\" joined", nowMs, effects);
         return offer.PlanEpoch > next.Plan.Epoch
@@ -66,12 +69,15 @@ public static class SupervisorRules
     }
 
     private static SupervisorState LostNode(
-        SupervisorState state, NodeId node, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+        SupervisorState state, SupervisorEvent.MemberLost lost, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
     {
+        var node = lost.Node;
         var name = state.Offers.GetValueOrDefault(node)?.Name;
+        if (state.Members.Contains(node)) effects.Add(new SupervisorEffect.Note(EventKind.Lost, name ?? node.Address, HowLost(state, lost)));
         var next = state with
         {
             Members = state.Members.Remove(node),
+            Gone = state.Gone.Remove(node),
             Lost = state.Lost.Add(node),
             Offers = state.Offers.Remove(node),
             Early = state.Early.Remove(node),
@@ -85,6 +91,11 @@ public static class SupervisorRules
             ? Replan(next, $"node \"{name}\" was lost", nowMs, effects)
             : next;
     }
+
+    private static string HowLost(SupervisorState state, SupervisorEvent.MemberLost lost) =>
+        lost.Left ? "it left"
+        : state.Gone.Contains(lost.Node) ? "its process is gone: its ports refused connections"
+        : "nothing was heard of it for too long";
 
     private static SupervisorState Ticked(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
     {
@@ -117,11 +128,30 @@ public static class SupervisorRules
         var epoch = state.HighestEpoch + 1;
         var result = PlacementRules.Plan(state.Agreed!.Shape, state.Devices, WithRoomFor(state.Options.Plan, state.Devices, previous), previous, epoch);
         if (result is not PlacementResult.Placed { Plan: var plan })
-            return state with { PlanFailure = ((PlacementResult.DoesNotFit)result).Describe(), Cause = cause };
+        {
+            var failure = ((PlacementResult.DoesNotFit)result).Describe();
+            effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"no plan, because {cause}: {failure}"));
+            return state with { PlanFailure = failure, Cause = cause };
+        }
 
         var next = state with { Plan = plan, HighestEpoch = epoch, PlanFailure = null, Cause = cause };
+        effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"plan {epoch}, because {cause}{Moves(next, previous)}"));
         next = Assign(next, next.Nodes, nowMs, effects);
         return ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
+    }
+
+    /// <summary>What the plan puts elsewhere than the one before, in words.</summary>
+    private static string Moves(SupervisorState state, PlacementPlan previous)
+    {
+        string NameOf(DeviceId device) => state.Offers.GetValueOrDefault(device.Node)?.Name ?? device.Node.Address;
+        string[] moved =
+        [
+            .. state.Plan.Stages.Where(s => !previous.Stages.Any(p => Pins.Same(p, s) && p.Device == s.Device))
+                .Select(s => $"stage {s.Index} of pipeline {s.Pipeline} on {NameOf(s.Device)}"),
+            .. state.Plan.Shards.Where(s => !previous.Shards.Any(p => Pins.Same(p, s) && p.Device == s.Device))
+                .Select(s => $"expert shard {s.Shard} replica {s.Replica} on {NameOf(s.Device)}"),
+        ];
+        return moved.Length == 0 ? "; nothing moves" : $"; new: {string.Join(", ", moved)}";
     }
 
     /// <summary>A cluster that serves goes on with fewer replicas when it has lost the devices for them; a new one is told instead.</summary>
@@ -173,6 +203,7 @@ public static class SupervisorRules
         if (now != state.State || reason != state.Reason)
         {
             effects.Add(new SupervisorEffect.Report(now, reason));
+            if (now != state.State) effects.Add(new SupervisorEffect.Note(now == ClusterState.Degraded ? EventKind.Fault : EventKind.State, "", $"{now}: {reason}"));
             state = state with { State = now, Reason = reason };
         }
 

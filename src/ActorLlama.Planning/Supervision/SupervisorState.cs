@@ -33,6 +33,9 @@ public sealed record SupervisorState
 
     internal ImmutableHashSet<NodeId> Lost { get; init; } = [];
 
+    /// <summary>Members whose processes are gone.</summary>
+    internal ImmutableHashSet<NodeId> Gone { get; init; } = [];
+
     internal ImmutableDictionary<NodeId, NodeProtocol.Offer> Offers { get; init; } = ImmutableDictionary<NodeId, NodeProtocol.Offer>.Empty;
 
     /// <summary>Offers of nodes whose membership is not known yet.</summary>

@@ -8,11 +8,15 @@ public static class Manifests
     private static readonly (Type Type, string Manifest)[] s_rows =
     [
         (typeof(NodeProtocol.Offer), "no"),
+        (typeof(NodeProtocol.GetOffer), "ng"),
+        (typeof(NodeProtocol.Gone), "nx"),
         (typeof(NodeProtocol.Refused), "nr"),
         (typeof(NodeProtocol.Assign), "na"),
         (typeof(NodeProtocol.Routes), "nt"),
         (typeof(ClusterProtocol.GetStatus), "cg"),
         (typeof(ClusterProtocol.Status), "cs"),
+        (typeof(ClusterProtocol.GetEvents), "ce"),
+        (typeof(ClusterProtocol.Events), "ch"),
         (typeof(ClusterProtocol.GetModel), "cq"),
         (typeof(ClusterProtocol.Model), "cm"),
         (typeof(ClusterProtocol.Save), "cv"),

@@ -46,6 +46,10 @@ public enum BackendKind
     Torch,
 }
 
-public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string> Seeds, TimeSpan JoinTimeout);
+/// <summary>
+/// <paramref name="RejoinFor"/>: how long a node that was removed tries to join again. <paramref name="DeclaresGone"/>: a member whose process is seen to be gone is
+/// declared lost at once.
+/// </summary>
+public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string> Seeds, TimeSpan JoinTimeout, TimeSpan RejoinFor, bool DeclaresGone);
 
 public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN);

@@ -55,7 +55,8 @@ public static partial class NodeOptionsReader
         foreach (var seed in seeds)
             if (!Akka.Actor.Address.TryParse(seed, out _))
                 _ = setting.Fault(Root + "cluster.seeds", seed, "an address such as akka.tcp://actorllama@127.0.0.1:4053", 0);
-        return new(host, setting.Number(Root + "cluster.port", 0, 65535), seeds, setting.Time(Root + "cluster.join-timeout"));
+        return new(host, setting.Number(Root + "cluster.port", 0, 65535), seeds, setting.Time(Root + "cluster.join-timeout"),
+            setting.Time(Root + "cluster.rejoin-for"), setting.Flag(Root + "cluster.declare-gone"));
     }
 
     private static ModelOptions Model(Setting setting)

@@ -94,7 +94,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
         var index = write.Part.Index;
         var owner = write.Part.Kind == PartKind.Stage
             ? _stages.TryGetValue((0, index), out var stage) ? stage.Actor : null
-            : _shards.TryGetValue((index, 0), out var shard) ? shard.Actor : null;
+            : _shards.FirstOrDefault(shard => shard.Key.Shard == index).Value.Actor;
         if (owner is null) Sender.Tell(new PartProtocol.Failed(write.Folder, write.Part, $"device \"{device.Options.Name}\" does not hold it"));
         else owner.Forward(write);
     }

@@ -88,6 +88,12 @@ internal sealed class Lane : IAsyncDisposable
         foreach (var node in peers.Keys) _node.PeerOf(node).Tick(wasAsleep: false);
     }
 
+    /// <summary>The other nodes of the plan.</summary>
+    public IEnumerable<NodeId> Peers => _node.Plan.Peers.Keys;
+
+    /// <summary>Where the plan's node listens; null for a node that is not in the plan.</summary>
+    public LaneEndpoint? EndpointOf(NodeId node) => _node.Plan.Peers.TryGetValue(node, out var endpoint) ? endpoint : null;
+
     public bool IsLocal(LaneTarget target) => target.Node == Self;
 
     /// <summary>To <see cref="LanePeerUp"/> and <see cref="LanePeerLost"/>.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.Model;
+using ActorLlama.Planning.Supervision;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Experts;
@@ -29,6 +30,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly Dictionary<(int Shard, int Replica), IActorRef> _owners = [];
     private readonly Dictionary<int, (long Epoch, IActorRef Actor, LaneTarget Target)> _schedulers = [];
     private readonly Dictionary<int, NodeProtocol.PipelineLoad> _loads = [];
+    private ImmutableArray<ClusterProtocol.Event> _history = [];
     private IActorRef _saver = ActorRefs.Nobody;
     private long _offeredMs;
 
@@ -59,6 +61,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         switch (message)
         {
             case OfferTick: Offer(); break;
+            case NodeProtocol.GetOffer: Introduce(); break;
+            case ClusterProtocol.Events told: _history = EventHistory.Merge(_history, told.History); break;
             case NodeProtocol.Assign assign: Assign(assign); break;
             case NodeProtocol.Routes routes: Publish(routes); break;
             case NodeProtocol.Refused refused: _giveUp($"the cluster refused this node: {refused.Reason}"); break;
@@ -71,6 +75,12 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             case ShardClaims.Release release: Release((release.Shard, release.Replica)); break;
             default: Unhandled(message); break;
         }
+    }
+
+    private void Introduce()
+    {
+        if (!_history.IsEmpty) Sender.Tell(new ClusterProtocol.Events(_history));
+        Sender.Tell(OfferNow());
     }
 
     private void Offer()
@@ -95,7 +105,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         _node.Model.Shape,
         _node.Board.Plan.Epoch,
         [.. _stages.Values.Select(WithScheduler)],
-        [.. _shards.Values.Select(s => s.Held with { RowsComputed = s.Work.Rows })],
+        [.. _shards.Where(s => _owners.ContainsKey(s.Key)).Select(s => s.Value.Held with { RowsComputed = s.Value.Work.Rows })],
         Counters(),
         [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))],
         [.. _loads.Values]);
@@ -124,7 +134,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
                 .Select(s => new DeviceProtocol.WiredStage(s, plan.PipelineEpochs[s.Pipeline]))]));
         foreach (var key in _shards.Keys.ToArray())
             if (PlacedHere(key) is not { } placement || placement != _shards[key].Held.Placement) Drop(key);
-        foreach (var key in _owners.Keys) Load(key);
+        // At once, before the shards' owners are here: what they are given to serve is there then.
+        foreach (var shard in plan.Shards.Where(IsHere)) Load((shard.Shard, shard.Replica));
         HoldSchedulers(plan);
         Offer();
     }
@@ -173,7 +184,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private void ShardHeld(DeviceProtocol.ShardHeld held)
     {
         var key = (held.Shard.Placement.Shard, held.Shard.Placement.Replica);
-        if (PlacedHere(key) != held.Shard.Placement || !_owners.ContainsKey(key)) return;
+        if (PlacedHere(key) != held.Shard.Placement) return;
         var isProgress = held.Shard is { Expert: null, Fault: null } && _shards.ContainsKey(key);
         _shards[key] = (held.Shard, held.Work);
         OfferAfter(isProgress);
@@ -183,13 +194,14 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     {
         _owners[key] = Sender;
         Load(key);
+        Offer();
     }
 
     private void Release((int, int) key)
     {
         if (!_owners.TryGetValue(key, out var owner) || !owner.Equals(Sender)) return;
         _owners.Remove(key);
-        Drop(key);
+        if (PlacedHere(key) is null) Drop(key);
         Offer();
     }
 

@@ -23,6 +23,7 @@ internal static class NodeActors
                 ClusterSingletonProxySettings.Create(system).WithRole(NodeOptions.Control)),
             "supervisor-proxy");
         var nodeActor = system.ActorOf(NodeActor.Props(node, devices, supervisor, giveUp), "node");
+        if (node.Options.Cluster.DeclaresGone) system.ActorOf(LossWitness.Props(node, supervisor), "witness");
         var experts = StartExperts(system, node, nodeActor);
         if (node.Options.Roles.Contains(NodeOptions.Control))
             system.ActorOf(
@@ -30,10 +31,20 @@ internal static class NodeActors
                     ClusterSupervisor.Props(node, experts), PoisonPill.Instance,
                     ClusterSingletonManagerSettings.Create(system).WithRole(NodeOptions.Control)),
                 "supervisor");
-        var sessions = ClusterSharding.Get(system).Start(
-            SessionRegion.Name, id => SessionActor.Props(node, new SessionId(id)), ClusterShardingSettings.Create(system), new SessionRegion());
+        var sessions = StartSessions(system, node);
         var gate = system.ActorOf(GateActor.Props(node, sessions, supervisor), "gate");
         ClusterClientReceptionist.Get(system).RegisterService(gate);
+    }
+
+    /// <summary>Sessions live where stages may: they wait with these anyway, and the loss of any other node does not touch them.</summary>
+    private static IActorRef StartSessions(ActorSystem system, NodeContext node)
+    {
+        var sharding = ClusterSharding.Get(system);
+        return node.Options.Roles.Contains(NodeOptions.Trunk)
+            ? sharding.Start(
+                SessionRegion.Name, id => SessionActor.Props(node, new SessionId(id)),
+                ClusterShardingSettings.Create(system).WithRole(NodeOptions.Trunk), new SessionRegion())
+            : sharding.StartProxy(SessionRegion.Name, NodeOptions.Trunk, new SessionRegion());
     }
 
     private static IActorRef StartExperts(ActorSystem system, NodeContext node, IActorRef nodeActor)

@@ -39,7 +39,7 @@ internal sealed class GateActor : UntypedActor, IWithTimers
         switch (message)
         {
             case ClusterProtocol.GetModel: Sender.Tell(Describe()); break;
-            case ClusterProtocol.GetStatus or ClusterProtocol.Save or ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _supervisor.Forward(message); break;
+            case ClusterProtocol.GetStatus or ClusterProtocol.GetEvents or ClusterProtocol.Save or ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _supervisor.Forward(message); break;
             case IClusterMessage when SessionRegion.SessionOf(message) is { } session: PassOn(session, message); break;
             case DisassociatedEvent ended: TellLost(ended.RemoteAddress); break;
             case ForgetTick: _clients.Forget(_node.NowMs - _node.Options.Session.ClientTimeoutMs); break;

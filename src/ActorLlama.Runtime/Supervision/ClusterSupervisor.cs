@@ -24,6 +24,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     private readonly Dictionary<NodeId, IActorRef> _nodes = [];
     private readonly IActorRef _saver;
     private SupervisorState _state;
+    private ImmutableArray<ClusterProtocol.Event> _history = [];
 
     public ClusterSupervisor(NodeContext node, IActorRef experts)
     {
@@ -41,6 +42,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         _log.Info("Supervisor starts on {Node}", _node.Options.Name);
+        Note(EventKind.Supervisor, _node.Options.Name, "the supervisor starts there");
         Cluster.Get(Context.System).Subscribe(
             Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.MemberUp), typeof(ClusterEvent.MemberRemoved));
         Timers.StartPeriodicTimer(nameof(PlanTick), new PlanTick(), s_tick);
@@ -51,13 +53,16 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
         switch (message)
         {
             case NodeProtocol.Offer offer: Take(offer); break;
+            case NodeProtocol.Gone gone: Step(new SupervisorEvent.ProcessGone(gone.Node)); break;
+            case ClusterProtocol.Events told: _history = EventHistory.Merge(_history, told.History); break;
+            case ClusterProtocol.GetEvents: Sender.Tell(new ClusterProtocol.Events(_history)); break;
             case ClusterProtocol.GetStatus: Sender.Tell(SupervisorRules.Status(_state, _node.Self)); break;
             case ClusterProtocol.Save save:
                 _saver.Forward(new SaveCoordinator.Begin(save, SupervisorRules.Status(_state, _node.Self), _nodes.ToImmutableDictionary()));
                 break;
             case ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _saver.Forward(message); break;
-            case ClusterEvent.MemberUp up: Step(new SupervisorEvent.MemberUp(IdOf(up.Member))); break;
-            case ClusterEvent.MemberRemoved gone: Lose(IdOf(gone.Member)); break;
+            case ClusterEvent.MemberUp up: Welcome(up.Member); break;
+            case ClusterEvent.MemberRemoved gone: Lose(IdOf(gone.Member), left: gone.PreviousStatus == MemberStatus.Exiting); break;
             case PlanTick: Step(new SupervisorEvent.Tick()); break;
             default: Unhandled(message); break;
         }
@@ -65,18 +70,25 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
 
     protected override void PostStop() => Cluster.Get(Context.System).Unsubscribe(Self);
 
+    /// <summary>It tells by itself what it has and holds, but not before its next turn.</summary>
+    private void Welcome(Member member)
+    {
+        Context.ActorSelection(new RootActorPath(member.Address) / "user" / "node").Tell(new NodeProtocol.GetOffer(), Self);
+        Step(new SupervisorEvent.MemberUp(IdOf(member)));
+    }
+
     private void Take(NodeProtocol.Offer offer)
     {
-        _nodes[offer.Node] = Sender;
+        if (_nodes.TryAdd(offer.Node, Sender)) Sender.Tell(new ClusterProtocol.Events(_history));
         Step(new SupervisorEvent.OfferReceived(offer));
     }
 
-    private void Lose(NodeId node)
+    private void Lose(NodeId node, bool left)
     {
         _nodes.Remove(node);
         // Before the plan changes for it: the loss is the reason.
         _saver.Tell(new SaveCoordinator.Happened(new SaveEvent.NodeLost(node)));
-        Step(new SupervisorEvent.MemberLost(node));
+        Step(new SupervisorEvent.MemberLost(node, left));
     }
 
     private void Step(SupervisorEvent happened)
@@ -95,8 +107,16 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
             case SupervisorEffect.PublishRoutes publish: TellNodes(publish.Nodes, publish.Routes); break;
             case SupervisorEffect.Serve serve: _experts.Tell(serve.Message); break;
             case SupervisorEffect.Refuse refuse: TellNodes([refuse.Node], new NodeProtocol.Refused(refuse.Reason)); break;
+            case SupervisorEffect.Note note: Note(note.Kind, note.Node, note.Text); break;
             case SupervisorEffect.Report report: _log.Info("Cluster is {State}: {Reason}", report.State, report.Reason); break;
         }
+    }
+
+    private void Note(EventKind kind, string node, string text)
+    {
+        ImmutableArray<ClusterProtocol.Event> news = [new(_node.Time.GetUtcNow().ToUnixTimeMilliseconds(), kind, node, text)];
+        _history = EventHistory.Merge(_history, news);
+        TellNodes([.. _nodes.Keys], new ClusterProtocol.Events(news));
     }
 
     private void TellNodes(ImmutableArray<NodeId> nodes, object message)

@@ -41,6 +41,28 @@ public sealed class SupervisorChangeTests
     }
 
     [Fact]
+    public void A_loss_is_noted_with_how_it_was_noticed_and_what_moves()
+    {
+        var cluster = SimulatedCluster.Ready();
+        var before = cluster.State.Plan;
+        var lost = HolderOf(cluster, p => p.Shards.First(s => s.Device.Node != p.Stages[0].Device.Node).Device.Node);
+        cluster.Happens(new SupervisorEvent.ProcessGone(lost.Id));
+        Assert.Empty(cluster.Effects);
+        cluster.Lose(lost);
+        var moved = cluster.State.Plan.Shards.Except(before.Shards)
+            .Select(s => $"expert shard {s.Shard} replica 0 on {cluster.Alive[s.Device.Node].Name}");
+        Assert.Equal(
+            [
+                new(EventKind.Lost, lost.Name, "its process is gone: its ports refused connections"),
+                new(EventKind.Planned, "", $"plan {before.Epoch + 1}, because node \"{lost.Name}\" was lost; new: {string.Join(", ", moved)}"),
+                new(EventKind.State, "", $"Loading: {cluster.State.Reason}"),
+            ],
+            cluster.Of<SupervisorEffect.Note>());
+        cluster.Lose(lost);
+        Assert.Empty(cluster.Of<SupervisorEffect.Note>());
+    }
+
+    [Fact]
     public void Losing_the_stages_node_gives_its_pipeline_a_new_epoch()
     {
         var cluster = SimulatedCluster.Ready(4, new PlanOptions(Pipelines: 2));
@@ -61,7 +83,7 @@ public sealed class SupervisorChangeTests
         cluster.Turn();
         var before = cluster.State;
         cluster.Lose(spare);
-        Assert.Empty(cluster.Effects);
+        Assert.Equal(new SupervisorEffect.Note(EventKind.Lost, spare.Name, "nothing was heard of it for too long"), Assert.Single(cluster.Effects));
         Assert.Equal(before.Plan, cluster.State.Plan);
         Assert.Equal(ClusterState.Ready, cluster.State.State);
         Assert.Equal(3, SupervisorRules.Status(cluster.State, default).Nodes.Length);
@@ -178,6 +200,22 @@ public sealed class SupervisorChangeTests
         cluster.Happens(new SupervisorEvent.OfferReceived(old));
         Assert.Empty(cluster.Effects);
         Assert.Equal(ClusterState.Ready, cluster.State.State);
+    }
+
+    [Fact]
+    public void A_replica_that_outlives_another_stays_as_it_is_and_the_next_node_gets_the_other()
+    {
+        var cluster = SimulatedCluster.Ready(2, new PlanOptions(Replicas: 2));
+        var before = cluster.State.Plan;
+        var lost = HolderOf(cluster, p => p.Shards.First(s => s.Replica == 0).Device.Node);
+        cluster.Lose(lost);
+        Assert.Equal(before.Shards.Where(s => s.Device.Node != lost.Id), cluster.State.Plan.Shards.AsEnumerable());
+        cluster.Turn(2);
+        Assert.Equal(ClusterState.Ready, cluster.State.State);
+        cluster.Up(cluster.Add());
+        cluster.Turn(3);
+        Assert.Equal(before.Shards.Select(s => (s.Shard, s.Replica)), cluster.State.Plan.Shards.Select(s => (s.Shard, s.Replica)));
+        Assert.Subset(cluster.State.Plan.Shards.ToHashSet(), before.Shards.Where(s => s.Device.Node != lost.Id).ToHashSet());
     }
 
     [Fact]

@@ -30,7 +30,8 @@ public sealed class SupervisorFormationTests
         var nodes = cluster.Add(2);
         foreach (var node in nodes) cluster.Up(node);
         cluster.Offer(nodes[0]);
-        Assert.Single(cluster.Effects);
+        Assert.Equal(new SupervisorEffect.Note(EventKind.Joined, "n1", "it joined"), cluster.Effects[0]);
+        Assert.Single(cluster.Effects.Skip(1));
         cluster.Offer(nodes[1]);
 
         var assign = Assert.Single(cluster.Of<SupervisorEffect.AssignTo>());

@@ -1,0 +1,47 @@
+using System.Diagnostics;
+
+namespace ActorLlama.Cli;
+
+/// <summary>Does what a fault says.</summary>
+internal static class ChaosDeeds
+{
+    /// <summary>Begins at once; ends when the fault does.</summary>
+    public static async Task DoAsync(ChaosFault fault, LocalNode victim, LocalCluster cluster, CancellationToken cancellation)
+    {
+        switch (fault.Do)
+        {
+            case ChaosDeed.Kill:
+                victim.Send(LocalNode.SigKill);
+                await victim.Exited;
+                break;
+            case ChaosDeed.Freeze:
+                victim.Send(LocalNode.SigStop);
+                await Task.Delay(fault.ForMs, cancellation);
+                victim.Send(LocalNode.SigContinue);
+                break;
+            case ChaosDeed.Burn:
+                await BurnAsync(cluster.Nodes.Count * Environment.ProcessorCount, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);
+                break;
+        }
+    }
+
+    /// <summary>Shells that count: they take as much of the cores as the nodes' threads do.</summary>
+    private static async Task BurnAsync(int processes, TimeSpan time, CancellationToken cancellation)
+    {
+        const string count = "while kill -0 $1 2>/dev/null; do i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; done";
+        var burning = Enumerable.Range(0, processes)
+            .Select(_ => Process.Start(new ProcessStartInfo("/bin/sh", ["-c", count, "sh", $"{Environment.ProcessId}"]))!).ToArray();
+        try
+        {
+            await Task.Delay(time, cancellation);
+        }
+        finally
+        {
+            foreach (var process in burning)
+            {
+                process.Kill();
+                process.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using System.Collections.Immutable;
+
+namespace ActorLlama.Cli;
+
+/// <summary>What must hold whatever was done: the tokens of the run that nothing disturbed, none missing, none twice, none later than the bound.</summary>
+internal static class ChaosInvariants
+{
+    /// <summary>Each that did not hold, in words.</summary>
+    public static IEnumerable<string> Broken(
+        ChaosFault fault, bool hadRole, int inPhase, ImmutableArray<ImmutableArray<int>> expected, ImmutableArray<ChaosStream> streams, long since, bool ended)
+    {
+        if (!hadRole) yield return $"it does not count: no node had the role {fault.Role}";
+        if (inPhase == 0) yield return $"it does not count: no session was in the phase {fault.When}";
+        if (!ended) yield return "sessions have not ended";
+        for (var i = 0; i < streams.Length; i++)
+        {
+            if (streams[i].Failure is { } failure) yield return $"session {i} failed after {streams[i].Count} tokens: {failure}";
+            if (Difference(expected[i], streams[i].Ids) is { } difference) yield return $"session {i}: {difference}";
+            var pause = streams[i].LongestPauseSince(since);
+            if (pause.TotalMilliseconds > fault.BoundMs) yield return $"session {i} paused for {pause.TotalMilliseconds:0} ms, above {fault.BoundMs} ms";
+        }
+    }
+
+    /// <summary>How the tokens differ from those of the run that nothing disturbed, or null.</summary>
+    public static string? Difference(ImmutableArray<int> expected, ImmutableArray<int> actual)
+    {
+        var same = expected.Zip(actual).TakeWhile(p => p.First == p.Second).Count();
+        return same == expected.Length && actual.Length == same ? null : $"{actual.Length} tokens, of which the first {same} of {expected.Length} are right";
+    }
+}

@@ -1,0 +1,29 @@
+using System.Collections.Immutable;
+using ActorLlama.Client;
+using ActorLlama.Protocol;
+
+namespace ActorLlama.Cli;
+
+/// <summary>The sessions of a scenario: the same prompts and seeds each time they are opened, so that their tokens must be the same.</summary>
+internal sealed class ChaosLoad(ClusterConnection connection, ChaosScenario scenario, int vocabulary)
+{
+    /// <summary>Opens all sessions. Every other one draws its tokens; the rest take the likeliest.</summary>
+    /// <param name="seed">Of the prompts.</param>
+    /// <param name="cancellation">Ends them.</param>
+    public ImmutableArray<ChaosStream> Open(int seed, CancellationToken cancellation) =>
+        [.. Enumerable.Range(0, scenario.Sessions).Select(i => ChaosStream.Read(connection.OpenSession(Request(seed, i)), cancellation))];
+
+    private GenerationRequest Request(int seed, int session) => new(GenerationRequest.Tokens(Prompt(seed, session)), scenario.Tokens)
+    {
+        Sampling = session % 2 == 0 ? new SamplingOptions(0, 1, 0, 0) : new SamplingOptions(0.9, 0.95, 0, (ulong)seed),
+        Choice = session,
+        IgnoreEos = true,
+    };
+
+    /// <summary>Ids from the middle of the vocabulary: the special ones are at its ends.</summary>
+    private IEnumerable<int> Prompt(int seed, int session)
+    {
+        var random = new Random((seed * 1000) + session);
+        return Enumerable.Range(0, scenario.PromptTokens).Select(_ => random.Next(vocabulary / 8, vocabulary * 3 / 4)).ToArray();
+    }
+}
