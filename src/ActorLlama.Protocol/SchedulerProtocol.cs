@@ -12,7 +12,7 @@ public static class SchedulerProtocol
     /// <summary>
     /// Continue <paramref name="Tokens"/> (prompt and all generated so far). Answered by <see cref="Accepted"/> or <see cref="Refused"/>,
     /// then <see cref="Sampled"/> per token. A higher attempt of the same session replaces the lower one. Choice and LogProbs as in
-    /// <see cref="SessionProtocol.Open"/>.
+    /// <see cref="SessionProtocol.Open"/>. <paramref name="IsSuspect"/>: what ran it last died; it runs alone until its next token.
     /// </summary>
     [MessagePackObject]
     public sealed record Submit(
@@ -26,18 +26,21 @@ public static class SchedulerProtocol
         [property: Key(7)] LogitsWanted Logits,
         [property: Key(8)] SessionPriority Priority = SessionPriority.Normal,
         [property: Key(9)] int Choice = 0,
-        [property: Key(10)] int? LogProbs = null) : IClusterMessage;
+        [property: Key(10)] int? LogProbs = null,
+        [property: Key(11)] bool IsSuspect = false) : IClusterMessage;
 
     /// <summary>
     /// The session is known. <paramref name="Computed"/>: positions of it that have run. <paramref name="Ahead"/>: sequences that are let
-    /// in before it, 0 once it runs. Progress is either of them moving, or a token.
+    /// in before it, 0 once it runs. Progress is either of them moving, or a token. <paramref name="IsOnTrial"/>: a suspect that now runs alone: if what runs it
+    /// dies before its next token, it was this one.
     /// </summary>
     [MessagePackObject]
     public sealed record Accepted(
         [property: Key(0)] SessionId Session,
         [property: Key(1)] long Attempt,
         [property: Key(2)] int Computed,
-        [property: Key(3)] int Ahead) : IClusterMessage;
+        [property: Key(3)] int Ahead,
+        [property: Key(4)] bool IsOnTrial = false) : IClusterMessage;
 
     [MessagePackObject]
     public sealed record Refused(

@@ -15,6 +15,7 @@ public static class SessionProtocol
     /// running epoch only attaches the sender. <paramref name="Choice"/>: which of several answers to one prompt this is: it draws other
     /// numbers from the same seed. <paramref name="LogProbs"/>: null, or how many of the likeliest ids to tell beside each token's own.
     /// <paramref name="ShowSpecial"/>: texts hold special tokens in their spelling, as whoever looks for tool calls needs them.
+    /// <paramref name="IsSuspect"/>: the session's node died, and no token came since: it may have been this session's doing.
     /// </summary>
     [MessagePackObject]
     public sealed record Open(
@@ -27,7 +28,8 @@ public static class SessionProtocol
         [property: Key(6)] LogitsWanted Logits,
         [property: Key(7)] int Choice = 0,
         [property: Key(8)] int? LogProbs = null,
-        [property: Key(9)] bool ShowSpecial = false) : IClusterMessage;
+        [property: Key(9)] bool ShowSpecial = false,
+        [property: Key(10)] bool IsSuspect = false) : IClusterMessage;
 
     /// <summary>The session runs; these are the ids of its prompt.</summary>
     [MessagePackObject]
@@ -223,6 +225,9 @@ public enum FinishReason : byte
 
     /// <summary>The time that the session was given is over.</summary>
     Expired = 4,
+
+    /// <summary>What ran it died, twice; <c>Error</c> says what.</summary>
+    Poisonous = 5,
 }
 
 public enum RefusalReason : byte
@@ -243,4 +248,7 @@ public enum RefusalReason : byte
     Stale = 4,
     Loading = 5,
     Failed = 6,
+
+    /// <summary>What ran it died, twice: it is not run again.</summary>
+    Poisonous = 7,
 }

@@ -28,6 +28,9 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
 
     private const int MaxComputedAgain = 3;
 
+    /// <summary>How often its session's node may die without a token in between before it is taken for the reason.</summary>
+    private const int MaxReopened = 3;
+
     // An acknowledgement passes through more actors than a token does. Fewer tokens wait for the next tick, which is long before the session sends them again.
     private const int AcknowledgeEvery = 16;
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
@@ -46,6 +49,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private int _given;
     private int _acknowledged;
     private int _computedAgain;
+    private int _reopened;
     private TimeSpan _startedAt;
     private TimeSpan _heardAt;
     private TimeSpan _openingSince;
@@ -139,7 +143,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             var room = SessionOutput.Capacity - _output.Tokens.Reader.Count;
             var (ledger, taken, gap) = _ledger.Take(tokens, room, _request.LogProbs is not null);
             _ledger = ledger;
-            if (taken.Length > 0) _busySince = null;
+            if (taken.Length > 0) (_busySince, _reopened) = (null, 0);
             foreach (var token in taken) _output.Tokens.Writer.TryWrite(token);
             if (gap) SendResume();
             // What is known already comes again because the session has not heard that it is.
@@ -177,9 +181,11 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
 
     private void FinishWhenAllIsHere()
     {
-        if (_end is not { } end || (end.Reason != FinishReason.Failed && _ledger.Next < end.Count)) return;
+        if (_end is not { } end) return;
+        RefusalReason? failure = end.Reason switch { FinishReason.Failed => RefusalReason.Failed, FinishReason.Poisonous => RefusalReason.Poisonous, _ => null };
+        if (failure is null && _ledger.Next < end.Count) return;
         AcknowledgeEnd(end);
-        if (end.Reason == FinishReason.Failed) Fail(RefusalReason.Failed, end.Error ?? "Session: the cluster could not go on.");
+        if (failure is { } why) Fail(why, end.Error ?? "Session: the cluster could not go on.");
         else if (_logits.FirstMissing(_request.Logits, _promptTokens ?? [], _ledger.Next) is { } missing) ComputeAgain(missing, end);
         else Complete(end.Reason, _wholeEnd ?? end);
     }
@@ -258,6 +264,12 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     /// </summary>
     private void Reopen()
     {
+        if (++_reopened > MaxReopened)
+        {
+            Fail(RefusalReason.Poisonous, $"Session: its node was lost {_reopened} times without a token in between. It may be the reason itself.");
+            return;
+        }
+
         _given = _wholeEnd is null ? _ledger.Next : Math.Max(0, _ledger.Next - 1);
         _acknowledged = _ledger.Next;
         _openingSince = _heardAt;
@@ -295,7 +307,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     private void SendOpen() => Send(new SessionProtocol.Open(
         _session, _ledger.Epoch, _request.Prompt, _request.Sampling,
         new SessionProtocol.GenerationLimits(_request.MaxTokens, _request.StopStrings, _request.IgnoreEos, _request.Priority, DeadlineMs()),
-        [.. _ledger.Ids.Take(_given)], _request.Logits, _request.Choice, _request.LogProbs, _request.ShowSpecial));
+        [.. _ledger.Ids.Take(_given)], _request.Logits, _request.Choice, _request.LogProbs, _request.ShowSpecial, IsSuspect: _reopened > 0));
 
     /// <summary>What is left of it: a session that is opened again has another clock.</summary>
     private int DeadlineMs() =>

@@ -13,13 +13,16 @@ internal sealed class BatchPicker(SchedulerOptions options, SequenceQueue queue,
     /// one chunk: that much, and no more, may delay a decoding sequence.
     /// </summary>
     /// <param name="number">The batch's number.</param>
-    /// <param name="promptRowsInFlight">Rows of prompts in the batches in flight.</param>
-    /// <param name="mostInFlight">How many batches may be in flight at once.</param>
-    public ImmutableArray<BatchPart> Pick(long number, int promptRowsInFlight, int mostInFlight)
+    /// <param name="inFlight">Batches in flight.</param>
+    /// <param name="promptRowsInFlight">Rows of prompts in them.</param>
+    /// <param name="mostInFlight">How many may be in flight at once.</param>
+    public ImmutableArray<BatchPart> Pick(long number, int inFlight, int promptRowsInFlight, int mostInFlight)
     {
+        if (queue.Admitted.Any(s => s.IsSuspect) && PickSuspect(number, inFlight) is var alone && (!alone.IsEmpty || inFlight > 0))
+            return alone;
         var parts = ImmutableArray.CreateBuilder<BatchPart>();
         var left = options.TokenBudget;
-        var decoding = queue.Admitted.Where(s => s.IsDecoding && s.Phase != SequencePhase.Leaving).ToList();
+        var decoding = queue.Admitted.Where(s => s.IsDecoding && !s.IsSuspect && s.Phase != SequencePhase.Leaving).ToList();
         var share = Math.Min(left, (decoding.Count + mostInFlight - 1) / mostInFlight);
         foreach (var sequence in decoding.Where(s => s.Phase == SequencePhase.Ready).OrderBy(s => s.LastBatch).ThenBy(s => s.Rank).ToList())
             if (parts.Count < share && Take(sequence, 1) > 0)
@@ -28,7 +31,7 @@ internal sealed class BatchPicker(SchedulerOptions options, SequenceQueue queue,
         left -= parts.Count;
         if (decoding.Count > 0)
             left = Math.Min(left, options.PrefillChunk - promptRowsInFlight);
-        foreach (var sequence in queue.Admitted.Where(s => s.Phase == SequencePhase.Ready && !s.IsDecoding).ToList())
+        foreach (var sequence in queue.Admitted.Where(s => s.Phase == SequencePhase.Ready && !s.IsDecoding && !s.IsSuspect).ToList())
         {
             if (left <= 0)
                 break;
@@ -40,6 +43,19 @@ internal sealed class BatchPicker(SchedulerOptions options, SequenceQueue queue,
         }
 
         return parts.DrainToImmutable();
+    }
+
+    /// <summary>
+    /// The first suspect alone, once nothing else is in flight: whatever dies with it then died of it. The others wait so long; where none has room, they go on.
+    /// </summary>
+    private ImmutableArray<BatchPart> PickSuspect(long number, int inFlight)
+    {
+        if (inFlight > 0)
+            return [];
+        foreach (var suspect in queue.Admitted.Where(s => s.IsSuspect && s.Phase == SequencePhase.Ready).ToList())
+            if (Take(suspect, Math.Min(options.TokenBudget, options.PrefillChunk)) is > 0 and var count)
+                return [Run(suspect, count, isPrompt: !suspect.IsDecoding, number)];
+        return [];
     }
 
     private static BatchPart Run(ScheduledSequence sequence, int count, bool isPrompt, long number)

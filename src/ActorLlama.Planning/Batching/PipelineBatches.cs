@@ -63,7 +63,8 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
             for (var i = 0; i < rows.Count; i++)
                 ids.Add(sequence.Tokens[rows.Start + i]);
         var batch = new BatchInFlight(
-            new(epoch, NextNumber++, 1, pipeline), parts, ids.MoveToImmutable(), TakeDropped(), now);
+            // The rows of a suspect have been tried before.
+            new(epoch, NextNumber++, parts[0].Sequence.IsSuspect ? 2 : 1, pipeline), parts, ids.MoveToImmutable(), TakeDropped(), now);
         _batches.Add(batch);
         return batch.ToEffect();
     }

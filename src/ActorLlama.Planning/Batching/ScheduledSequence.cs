@@ -14,6 +14,7 @@ internal sealed class ScheduledSequence
         (Rank, Submit, ReplyKey, RenewedMs, _maxPositions) = (rank, submit, replyKey, now, options.MaxPositions);
         Tokens = [.. submit.Tokens];
         Chain = new(Tokens);
+        IsSuspect = submit.IsSuspect;
     }
 
     /// <summary>Kept by the session's later attempts.</summary>
@@ -39,6 +40,9 @@ internal sealed class ScheduledSequence
 
     /// <summary>How often the stages had lost its KV.</summary>
     public int Losses { get; set; }
+
+    /// <summary>What ran it died; it runs alone until its next token.</summary>
+    public bool IsSuspect { get; set; }
 
     /// <summary>Number of the last batch it was in; 0 before the first.</summary>
     public long LastBatch { get; set; }
@@ -80,6 +84,7 @@ internal sealed class ScheduledSequence
     /// <summary>Takes the id sampled for the next position; true when it is the last one.</summary>
     public bool Append(int id, TokenLogProbs? logProbs)
     {
+        IsSuspect = false;
         Tokens.Add(id);
         if (logProbs is not null)
             _logProbs.Add(logProbs);

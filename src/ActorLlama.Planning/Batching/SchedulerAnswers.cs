@@ -7,7 +7,9 @@ internal static class SchedulerAnswers
 {
     public static SchedulerEffect.Tell Accepted(ScheduledSequence sequence, int ahead) => new(
         sequence.ReplyKey,
-        new SchedulerProtocol.Accepted(sequence.Submit.Session, sequence.Submit.Attempt, sequence.Computed, ahead));
+        new SchedulerProtocol.Accepted(
+            sequence.Submit.Session, sequence.Submit.Attempt, sequence.Computed, ahead,
+            sequence.IsSuspect && sequence.Phase is SequencePhase.InFlight or SequencePhase.Yielding));
 
     public static SchedulerEffect.Tell Sampled(ScheduledSequence sequence, int position, bool isLast) => new(
         sequence.ReplyKey,

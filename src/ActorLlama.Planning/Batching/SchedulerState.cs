@@ -139,13 +139,20 @@ public sealed class SchedulerState
     /// <summary>
     /// A stage lost the batch: the same rows again under the next attempt, or the end of its sequences. Stages that are out of reach are
     /// told as not ready: their sessions come back until they are re-planned, and do not count it as a failure of their own. Where the KV is
-    /// not what it should be, its sequences begin anew.
+    /// not what it should be, its sequences begin anew. A batch that killed what ran it is taken apart: its sequences run alone, and one that kills alone is refused.
     /// </summary>
     public ImmutableArray<SchedulerEffect> Failed(StageProtocol.Failed failed, long now)
     {
         if (_batches.Find(failed.Batch) is not { } batch)
             return [];
-        return Go(failed.Reason == RefusalReason.Unknown ? StartOver(batch, failed.Message) : Retry(batch, failed.Reason, failed.Message, now), now);
+        return Go(
+            failed.Reason switch
+            {
+                RefusalReason.Unknown => StartOver(batch, failed.Message),
+                RefusalReason.Poisonous => Isolate(batch, failed.Message),
+                _ => Retry(batch, failed.Reason, failed.Message, now),
+            },
+            now);
     }
 
     /// <summary>Deadlines of batches, sessions that are silent, and frees that no batch has carried. Call it a few times a second.</summary>
@@ -182,8 +189,13 @@ public sealed class SchedulerState
     private ImmutableArray<SchedulerEffect> Go(List<SchedulerEffect> effects, long now, bool flush = false)
     {
         effects.AddRange(Admit());
-        while (!_batches.IsFull && _picker.Pick(_batches.NextNumber, _batches.PromptRows, _batches.Most) is { IsEmpty: false } parts)
+        while (!_batches.IsFull && _picker.Pick(_batches.NextNumber, _batches.Count, _batches.PromptRows, _batches.Most) is { IsEmpty: false } parts)
+        {
+            if (parts[0].Sequence.IsSuspect)
+                effects.Add(Acceptance(parts[0].Sequence));
             effects.Add(_batches.Send(parts, now));
+        }
+
         if (_batches.TellDropped(flush) is { } free)
             effects.Add(free);
         return [.. effects];
@@ -210,6 +222,25 @@ public sealed class SchedulerState
                 _queue.StartOver(sequence);
             else
                 Lose(sequence, RefusalReason.Failed, $"Scheduler: its KV was lost {sequence.Losses} times: {why}.", effects);
+        return effects;
+    }
+
+    private List<SchedulerEffect> Isolate(BatchInFlight batch, string why)
+    {
+        _batches.GiveUp(batch);
+        List<SchedulerEffect> effects = [];
+        foreach (var (sequence, _, _) in batch.Parts)
+        {
+            if (sequence.Phase == SequencePhase.Leaving || batch.Parts.Length == 1)
+            {
+                Lose(sequence, RefusalReason.Poisonous, $"Scheduler: what ran its batch died, and it was alone in it: {why}.", effects);
+                continue;
+            }
+
+            sequence.IsSuspect = true;
+            _queue.StartOver(sequence);
+        }
+
         return effects;
     }
 

@@ -58,14 +58,15 @@ public sealed class ExpertCallState
 
     /// <summary>
     /// The expert did not compute; also to be called for an answer that cannot be used, of a wrong size say. Invalid fails the batch. The
-    /// rows of a busy one go to another replica or to the same one later; those of any other to another replica, or wait for a route.
+    /// rows of a busy one go to another replica or to the same one later; those of any other to another replica, or wait for a route. Poisonous: the target's process died
+    /// while it had them; rows that were there twice, or once when their batch has been suspected before, are not sent again.
     /// </summary>
     public ImmutableArray<ExpertCallEffect> Refused(CallId id, RefusalReason reason, string message, RouteTable routes, long now)
     {
         if (Current(id) is not { Route: not null } call)
             return [new ExpertCallEffect.Ignore()];
         call.Fault = $"refused with {reason}: {message}";
-        if (reason == RefusalReason.Invalid)
+        if (reason == RefusalReason.Invalid || (reason == RefusalReason.Poisonous && ++call.Deaths >= (_batch.Attempt > 1 ? 1 : 2)))
             return [Failure(reason, call)];
         if (reason != RefusalReason.Busy)
             return [.. Again([call], routes, now)];

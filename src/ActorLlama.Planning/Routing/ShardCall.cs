@@ -12,6 +12,9 @@ internal sealed class ShardCall(ShardGroup group)
 
     public int Sends { get; private set; }
 
+    /// <summary>How often what it was sent to died meanwhile.</summary>
+    public int Deaths { get; set; }
+
     public long NotBeforeMs { get; set; } = long.MinValue;
 
     public string Fault { get; set; } = "no replica of the shard is loaded";

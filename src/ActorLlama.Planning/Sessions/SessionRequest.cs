@@ -29,6 +29,9 @@ public sealed record SessionRequest(
     /// <summary>Null, or how many of the likeliest ids to tell beside each token's own log-probability.</summary>
     public int? LogProbs { get; init; }
 
+    /// <summary>The node that ran it before died, and no token has come since.</summary>
+    public bool IsSuspect { get; init; }
+
     /// <summary>Why this can never run, or null: to be refused as invalid before a session exists.</summary>
     public string? Fault(int generatedSoFar, SessionOptions options)
     {

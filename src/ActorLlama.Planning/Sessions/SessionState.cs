@@ -119,8 +119,17 @@ public sealed class SessionState
     }
 
     /// <summary>Where to submit from now on; null with the reason when no pipeline is ready. Also to be called when nothing changed.</summary>
-    public ImmutableArray<SessionEffect> SchedulerAt(LaneTarget? scheduler, string reason, long now) =>
-        IsFinished ? [] : [.. _submission.MoveTo(scheduler, reason, now), .. TrySubmit(now)];
+    /// <param name="scheduler">The scheduler, or null.</param>
+    /// <param name="reason">Why there is none.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="died">Whether the one that it had is gone because a node of its pipeline is.</param>
+    public ImmutableArray<SessionEffect> SchedulerAt(LaneTarget? scheduler, string reason, long now, bool died = false)
+    {
+        if (IsFinished)
+            return [];
+        var effects = _submission.MoveTo(scheduler, reason, died, now);
+        return _submission.Poison is { } poison ? [.. Finish(FinishReason.Poisonous, poison, now)] : [.. effects, .. TrySubmit(now)];
+    }
 
     public ImmutableArray<SessionEffect> Accepted(SchedulerProtocol.Accepted accepted, long now)
     {
@@ -165,8 +174,9 @@ public sealed class SessionState
             return [];
         switch (refused.Reason)
         {
-            case RefusalReason.Invalid:
-                return [.. Finish(FinishReason.Failed, refused.Message, now, withdraw: false)];
+            case RefusalReason.Invalid or RefusalReason.Poisonous:
+                var end = refused.Reason == RefusalReason.Invalid ? FinishReason.Failed : FinishReason.Poisonous;
+                return [.. Finish(end, refused.Message, now, withdraw: false)];
             case RefusalReason.Stale:
                 return [Refusal(_stream.Client, Epoch, RefusalReason.Stale, $"Session \"{Session}\": a higher epoch runs elsewhere."), .. Stop()];
             case RefusalReason.Busy when Count == 0:

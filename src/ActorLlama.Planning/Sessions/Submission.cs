@@ -24,6 +24,9 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
     private long _progressMs = now;
     private long? _troubleMs = now;
     private string? _exhausted;
+    private bool _isSuspect = request.IsSuspect;
+    private bool _hasRun;
+    private bool _isOnTrial;
 
     /// <summary>The attempt that is or was submitted last. Every attempt of a higher epoch is above every attempt of a lower one.</summary>
     public long Attempt { get; private set; } = request.Epoch << 20;
@@ -31,6 +34,9 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
     public bool IsSubmitted => _phase == SubmissionPhase.Submitted;
 
     public bool IsSuspended => _phase == SubmissionPhase.Suspended;
+
+    /// <summary>Why nobody may run it any more, or null: what ran it alone died, and what had run it before.</summary>
+    public string? Poison { get; private set; }
 
     /// <summary>Why it must be given up, or null.</summary>
     public string? GivesUp(long now, int tokens)
@@ -40,13 +46,24 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
         return bound is null ? null : $"Session \"{request.Session}\" ended: {bound}, after {tokens} tokens. {_fault}";
     }
 
-    /// <summary>Where to submit from now on; null with the reason when no pipeline is ready.</summary>
-    public IEnumerable<SessionEffect> MoveTo(LaneTarget? scheduler, string reason, long now)
+    /// <summary>
+    /// Where to submit from now on; null with the reason when no pipeline is ready. <paramref name="died"/>: the pipeline that it was submitted to has lost a node, which may
+    /// have been this session's doing.
+    /// </summary>
+    public IEnumerable<SessionEffect> MoveTo(LaneTarget? scheduler, string reason, bool died, long now)
     {
         if (scheduler is null && _phase == SubmissionPhase.Waiting)
             _fault = $"No pipeline is ready: {reason}";
         if (scheduler == _scheduler)
             return [];
+        if (died && _hasRun)
+        {
+            if (_isOnTrial)
+                Poison = $"Session \"{request.Session}\" ended: a node died while it ran this session's tokens and nothing else, as another had before.";
+            _isSuspect = true;
+        }
+
+        _hasRun = _isOnTrial = false;
         var effects = Withdrawal();
         _scheduler = scheduler;
         if (scheduler is null)
@@ -78,7 +95,7 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
         [
             new SessionEffect.ToScheduler(scheduler, new SchedulerProtocol.Submit(
                 request.Session, Attempt, [.. request.PromptTokens, .. generated], request.PromptTokens.Length,
-                request.MaxTokens, request.StopIds, request.Sampling, request.Logits, request.Priority, request.Choice, request.LogProbs)),
+                request.MaxTokens, request.StopIds, request.Sampling, request.Logits, request.Priority, request.Choice, request.LogProbs, _isSuspect)),
         ];
     }
 
@@ -93,6 +110,8 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
             Progress(now);
         _computed = accepted.Computed;
         _ahead = accepted.Ahead;
+        _hasRun |= _ahead == 0;
+        _isOnTrial |= accepted.IsOnTrial;
     }
 
     /// <summary>The next token is here.</summary>
@@ -100,6 +119,7 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
     {
         _signMs = now;
         _submitsSinceToken = _failuresSinceToken = _backOffs = 0;
+        _isSuspect = _isOnTrial = false;
         Progress(now);
     }
 

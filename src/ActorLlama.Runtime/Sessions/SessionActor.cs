@@ -19,7 +19,9 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     private readonly SessionId _session;
     private SessionState? _state;
     private SessionText? _text;
+    private readonly Akka.Cluster.Cluster _cluster = Akka.Cluster.Cluster.Get(Context.System);
     private LaneTarget? _scheduler;
+    private ImmutableArray<NodeId> _stages = [];
     private ImmutableHashSet<LaneTarget> _busy = [];
 
     public SessionActor(NodeContext node, SessionId session) => (_node, _session) = (node, session);
@@ -124,8 +126,10 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     {
         if (scheduler is { } chosen && chosen != _scheduler && SchedulerChoice.PipelineOf(_node.Board.Routes, chosen) is { } pipeline)
             _node.Board.Loads.Submitted(pipeline);
+        var died = scheduler != _scheduler && _stages.Any(node => Membership.Find(_cluster, node) is null);
         _scheduler = scheduler;
-        Perform(State.SchedulerAt(scheduler, reason, Now));
+        _stages = scheduler is null ? [] : [.. _node.Board.Routes.Stages.Where(s => s.Placement.Pipeline == SchedulerChoice.PipelineOf(_node.Board.Routes, scheduler.Value)).Select(s => s.Placement.Device.Node)];
+        Perform(State.SchedulerAt(scheduler, reason, Now, died));
     }
 
     private void Accepted(SchedulerProtocol.Accepted accepted)

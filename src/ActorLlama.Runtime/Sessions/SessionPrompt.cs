@@ -28,6 +28,7 @@ internal static class SessionPrompt
             DeadlineMs = open.Limits.DeadlineMs,
             Choice = open.Choice,
             LogProbs = open.LogProbs,
+            IsSuspect = open.IsSuspect,
         };
         return request.Fault(open.GeneratedSoFar.Length, options) is { } fault ? throw new InvalidDataException(fault) : request;
     }

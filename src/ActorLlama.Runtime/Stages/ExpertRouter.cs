@@ -48,7 +48,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
             case RouterProtocol.Dispatch dispatch: Dispatch(dispatch); break;
             case LaneEnvelope { Message: ExpertProtocol.Ran ran } envelope: Ran(ran, envelope.Payload); break;
             case LaneEnvelope { Message: ExpertProtocol.Refused refused }: Refused(refused.Call, refused.Reason, refused.Message); break;
-            case LaneFailed { Message: ExpertProtocol.Run run } failed: Refused(run.Call, RefusalReason.Failed, $"{failed.Reason} {failed.Detail}"); break;
+            case LaneFailed { Message: ExpertProtocol.Run run } failed: Refused(run.Call, Meaning(failed.Reason), $"{failed.Reason} {failed.Detail}"); break;
             case LaneEnvelope { Message: PulseProtocol.Pulse { IsBusy: true } pulse }: AtWork(pulse.Device); break;
             case LaneEnvelope { Message: PulseProtocol.Pulse }: break; // The deadlines go on.
             case LaneFailed { Message: PulseProtocol.Ask }: break; // As if it had not answered.
@@ -97,6 +97,9 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         var key = (call.Batch, call.Layer);
         if (_layers.TryGetValue(key, out var layer)) Perform(key, layer.Calls.Refused(call, reason, why, _routes, _node.NowMs), null);
     }
+
+    /// <summary>A connection that ends takes down what was under way on it: the rows may be why.</summary>
+    private static RefusalReason Meaning(LaneFailure reason) => reason == LaneFailure.ConnectionLost ? RefusalReason.Poisonous : RefusalReason.Failed;
 
     private void ChangeRoutes(NodeProtocol.Routes routes)
     {

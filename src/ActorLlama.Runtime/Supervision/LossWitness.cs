@@ -52,7 +52,7 @@ internal sealed class LossWitness : UntypedActor, IWithTimers
             case TryTick tick: Try(tick); break;
             case Tried { IsRefused: true } tried: Declare(tried.Tick.Node); break;
             case Tried tried: TryLater(tried.Tick); break;
-            case ClusterEvent.MemberRemoved gone: _gone = _gone.Remove(IdOf(gone.Member)); break;
+            case ClusterEvent.MemberRemoved gone: _gone = _gone.Remove(Membership.IdOf(gone.Member)); break;
             default: Unhandled(message); break;
         }
     }
@@ -65,7 +65,7 @@ internal sealed class LossWitness : UntypedActor, IWithTimers
 
     private void Try(TryTick tick)
     {
-        if (MemberOf(tick.Node) is not { } member) return;
+        if (Membership.Find(_cluster, tick.Node) is not { } member) return;
         IsRefusedAsync(member.Address, tick.Lane).PipeTo(Self, success: refused => new Tried(tick, refused));
     }
 
@@ -78,10 +78,10 @@ internal sealed class LossWitness : UntypedActor, IWithTimers
     private void Declare(NodeId gone)
     {
         _gone = _gone.Add(gone);
-        var members = _cluster.State.Members.Where(m => m.Status is not (MemberStatus.Down or MemberStatus.Removed)).Select(IdOf).ToArray();
+        var members = _cluster.State.Members.Where(Membership.IsCounted).Select(Membership.IdOf).ToArray();
         foreach (var node in LossRules.Declare(_node.Self, members, _gone))
         {
-            if (MemberOf(node) is not { } member) continue;
+            if (Membership.Find(_cluster, node) is not { } member) continue;
             _log.Warning("Node {Node} is gone: its lanes have ended and its ports refuse connections", node);
             _supervisor.Tell(new NodeProtocol.Gone(node));
             // Of this incarnation nothing is heard any more: that makes it unreachable now, so that its removal need not wait for the failure detector.
@@ -89,11 +89,6 @@ internal sealed class LossWitness : UntypedActor, IWithTimers
             _cluster.Down(member.Address);
         }
     }
-
-    private Member? MemberOf(NodeId node) =>
-        _cluster.State.Members.FirstOrDefault(m => m.UniqueAddress.Uid == node.Uid && m.Address.ToString() == node.Address && m.Status is not (MemberStatus.Down or MemberStatus.Removed));
-
-    private static NodeId IdOf(Member member) => new(member.Address.ToString(), member.UniqueAddress.Uid);
 
     private static async Task<bool> IsRefusedAsync(Address address, LaneEndpoint? lane) =>
         await IsRefusedAsync(address.Host, address.Port ?? 0) && (lane is not { } endpoint || await IsRefusedAsync(endpoint.Host, endpoint.Port));

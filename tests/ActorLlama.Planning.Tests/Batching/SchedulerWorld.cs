@@ -169,7 +169,7 @@ internal sealed class SchedulerWorld
             case 0:
                 return;
             case 1:
-                Apply(_state.Failed(new(run.Batch, RefusalReason.Failed, "lost"), _now), closed: isCurrent ? run : null);
+                Apply(_state.Failed(new(run.Batch, _random.Next(3) > 0 ? RefusalReason.Failed : RefusalReason.Poisonous, "lost"), _now), closed: isCurrent ? run : null);
                 return;
         }
 
@@ -213,11 +213,10 @@ internal sealed class SchedulerWorld
     private void Sent(SchedulerEffect.RunBatch run)
     {
         Assert.InRange(run.Ids.Length, 1, Options.TokenBudget);
-        Assert.InRange(run.Batch.Attempt, 1, Options.MaxAttempts);
+        Assert.InRange(run.Batch.Attempt, 1, Math.Max(2, Options.MaxAttempts));
         Assert.True(_sent.TryAdd(run.Batch, run));
-        if (run.Batch.Attempt > 1)
+        if (run.Batch.Attempt > 1 && _sent.TryGetValue(run.Batch with { Attempt = run.Batch.Attempt - 1 }, out var before))
         {
-            var before = _sent[run.Batch with { Attempt = run.Batch.Attempt - 1 }];
             Sequences.Equal(before.Sequences, run.Sequences);
             Sequences.Equal(before.Ids, run.Ids);
         }

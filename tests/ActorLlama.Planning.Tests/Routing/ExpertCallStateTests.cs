@@ -80,6 +80,19 @@ public sealed class ExpertCallStateTests
         Assert.Equal(Target(2, 0, 1), Assert.IsType<ExpertCallEffect.Send>(effects.Single()).Route.Target);
     }
 
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(2, 1)]
+    public void Rows_that_were_where_a_process_died_are_sent_once_more_and_not_at_all_when_they_were_suspected_before(int attempt, int deaths)
+    {
+        var state = new ExpertCallState(Batch with { Attempt = attempt }, 5, TokenGrouping.Group([0], new(4, 2)), _options, 0);
+        var effects = state.Start(_both, 0);
+        for (var death = 1; death < deaths; death++)
+            effects = state.Refused(Sent(effects).Call, RefusalReason.Poisonous, "the connection ended", _both, 0);
+        var fail = Assert.IsType<ExpertCallEffect.Fail>(state.Refused(Sent(effects).Call, RefusalReason.Poisonous, "the connection ended", _both, 0).Single());
+        Assert.Equal(RefusalReason.Poisonous, fail.Reason);
+    }
+
     [Fact]
     public void A_lost_lane_resends_all_calls_to_it_and_waits_where_no_replica_is_left()
     {

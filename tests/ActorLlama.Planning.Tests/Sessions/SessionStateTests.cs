@@ -76,6 +76,33 @@ public sealed class SessionStateTests
     }
 
     [Fact]
+    public void A_session_whose_pipeline_died_is_suspect_until_its_next_token_and_ends_when_it_killed_alone()
+    {
+        var session = Running();
+        Assert.False(Submitted(session.SchedulerAt(Second, "", 1, died: true)).IsSuspect);
+        session.Accepted(new(Id, session.Attempt, 0, 0), 2);
+        Assert.True(Submitted(session.SchedulerAt(First, "", 3, died: true)).IsSuspect);
+        session.Accepted(new(Id, session.Attempt, 0, 0, IsOnTrial: true), 4);
+        Sample(session, 3, 50);
+        session.Accepted(new(Id, session.Attempt, 4, 0), 5);
+        Assert.True(Submitted(session.SchedulerAt(Second, "", 6, died: true)).IsSuspect);
+        session.Accepted(new(Id, session.Attempt, 0, 0, IsOnTrial: true), 7);
+        Assert.True(Submitted(session.SchedulerAt(First, "", 8)).IsSuspect);
+
+        session.Accepted(new(Id, session.Attempt, 0, 0, IsOnTrial: true), 9);
+        var end = Told(session.SchedulerAt(Second, "", 10, died: true)).OfType<SessionProtocol.Finished>().Single();
+        Assert.Equal((FinishReason.Poisonous, 1), (end.Reason, end.Count));
+    }
+
+    [Fact]
+    public void A_scheduler_that_found_a_session_poisonous_ends_it()
+    {
+        var session = Running();
+        var end = Told(session.Refused(new(Id, session.Attempt, RefusalReason.Poisonous, "it killed", 0), 1)).OfType<SessionProtocol.Finished>().Single();
+        Assert.Equal((FinishReason.Poisonous, "it killed"), (end.Reason, end.Error));
+    }
+
+    [Fact]
     public void A_new_scheduler_is_submitted_to_at_once_and_the_old_one_told()
     {
         var session = Running();
