@@ -30,6 +30,13 @@ public static class NodeProtocol
     [MessagePackObject]
     public sealed record GetOffer([property: Key(0)] int Reserved = 0) : IClusterMessage;
 
+    /// <summary>From a node that did not run for a while, to all members: is it one of them still? Answered by <see cref="Membership"/>.</summary>
+    [MessagePackObject]
+    public sealed record GetMembership([property: Key(0)] NodeId Node, [property: Key(1)] long Question) : IClusterMessage;
+
+    [MessagePackObject]
+    public sealed record Membership([property: Key(0)] long Question, [property: Key(1)] bool IsMember) : IClusterMessage;
+
     /// <summary>To the supervisor: that node's process is gone, its ports refuse connections. Its membership ends now. Not answered.</summary>
     [MessagePackObject]
     public sealed record Gone([property: Key(0)] NodeId Node) : IClusterMessage;
@@ -74,7 +81,8 @@ public static class NodeProtocol
 
     /// <summary>
     /// A stage on its device, which tells as <paramref name="Device"/> whether it is at work. <paramref name="Stage"/> and <paramref name="Scheduler"/> (stage 0 only; null otherwise) are their lane
-    /// targets, null until loaded. <paramref name="Fault"/>: why loading failed, or null.
+    /// targets, null until loaded. <paramref name="Fault"/>: why loading failed, or null. <paramref name="IsDeviceFault"/>: it was the device or its disk, not what was to be
+    /// loaded: another device may do.
     /// </summary>
     [MessagePackObject]
     public sealed record HeldStage(
@@ -84,10 +92,11 @@ public static class NodeProtocol
         [property: Key(3)] LaneTarget? Scheduler,
         [property: Key(4)] long LoadedBytes,
         [property: Key(5)] string? Fault,
-        [property: Key(6)] LaneTarget? Device = null);
+        [property: Key(6)] LaneTarget? Device = null,
+        [property: Key(7)] bool IsDeviceFault = false);
 
     /// <summary>
-    /// An expert-shard replica that an ExpertShardActor owns the right to serve, with its epoch; target null until loaded. Device: as for a stage.
+    /// An expert-shard replica that an ExpertShardActor owns the right to serve, with its epoch; target null until loaded. Device, IsDeviceFault: as for a stage.
     /// </summary>
     [MessagePackObject]
     public sealed record HeldShard(
@@ -97,7 +106,8 @@ public static class NodeProtocol
         [property: Key(3)] long LoadedBytes,
         [property: Key(4)] long RowsComputed,
         [property: Key(5)] string? Fault,
-        [property: Key(6)] LaneTarget? Device = null);
+        [property: Key(6)] LaneTarget? Device = null,
+        [property: Key(7)] bool IsDeviceFault = false);
 
     /// <summary>
     /// Rows that a replica has computed since it was loaded. <c>Rows[m·E + e]</c>: of its expert e (of E) in the m-th MoE layer of the model; empty

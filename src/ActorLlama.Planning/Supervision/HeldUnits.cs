@@ -40,6 +40,18 @@ internal static class HeldUnits
                 yield return $"{Where(state, shard.Device)}, expert shard {shard.Shard} replica {shard.Replica}: {fault}";
     }
 
+    /// <summary>The first device of the node that could not hold what the plan gives it, and why; null when there is none that is not known yet.</summary>
+    public static (DeviceId Device, string Why)? DeviceFault(SupervisorState state, NodeProtocol.Offer offer)
+    {
+        var stages = state.Plan.Stages.Where(s => s.Device.Node == offer.Node).Select(s => Of(state, s)).OfType<NodeProtocol.HeldStage>()
+            .Where(h => h is { IsDeviceFault: true, Fault: not null }).Select(h => (h.Placement.Device, h.Fault!));
+        var shards = state.Plan.Shards.Where(s => s.Device.Node == offer.Node).Select(s => Of(state, s)).OfType<NodeProtocol.HeldShard>()
+            .Where(h => h is { IsDeviceFault: true, Fault: not null }).Select(h => (h.Placement.Device, h.Fault!));
+        foreach (var fault in stages.Concat(shards))
+            if (!state.Unfit.ContainsKey(fault.Device)) return fault;
+        return null;
+    }
+
     public static IEnumerable<ShardPlacement> Unheld(SupervisorState state) => state.Plan.Shards.Where(s => Of(state, s) is null);
 
     private static string Where(SupervisorState state, DeviceId device) => $"node \"{state.Offers[device.Node].Name}\", device \"{device.Name}\"";

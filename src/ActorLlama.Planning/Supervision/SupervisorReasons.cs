@@ -13,7 +13,7 @@ internal static class SupervisorReasons
         var all = state.Plan.Stages.Length + state.Plan.Shards.Length;
         var loaded = HeldUnits.LoadedStages(state).Length + HeldUnits.LoadedShards(state).Length;
         return loaded == all
-            ? (ClusterState.Ready, $"all {all} parts of the model are loaded{FewerReplicas(state)}")
+            ? (ClusterState.Ready, $"all {all} parts of the model are loaded{FewerReplicas(state)}{NotUsed(state)}")
             : (ClusterState.Loading, $"{loaded} of {all} parts of the model are loaded, since {state.Cause}");
     }
 
@@ -23,6 +23,11 @@ internal static class SupervisorReasons
         var planned = state.Plan.ExpertShards == 0 ? asked : state.Plan.Shards.Length / state.Plan.ExpertShards;
         return planned < asked ? $", each expert shard {planned} times instead of {asked}: devices for more are missing" : "";
     }
+
+    private static string NotUsed(SupervisorState state) => string.Concat(state.Unfit
+        .Where(d => state.Offers.ContainsKey(d.Key.Node) && !state.Plan.Stages.Any(s => s.Device == d.Key) && !state.Plan.Shards.Any(s => s.Device == d.Key))
+        .OrderBy(d => state.Offers[d.Key.Node].Name, StringComparer.Ordinal)
+        .Select(d => $"; device \"{d.Key.Name}\" of node \"{state.Offers[d.Key.Node].Name}\" is not used: {d.Value}"));
 
     private static string Forming(SupervisorState state)
     {

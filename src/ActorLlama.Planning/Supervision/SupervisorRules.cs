@@ -55,6 +55,7 @@ public static class SupervisorRules
         if (known is null && !HeldPlan.HasHistory(offer)) effects.Add(new SupervisorEffect.Note(EventKind.Joined, offer.Name, "it joined"));
         if (!next.IsFormed) return TryForm(next, nowMs, effects);
         if (known is null) return Replan(next, $"node \"{offer.Name}\" joined", nowMs, effects);
+        if (HeldUnits.DeviceFault(next, offer) is var (device, why)) return PlanAround(next, offer.Name, device, why, nowMs, effects);
         return offer.PlanEpoch > next.Plan.Epoch
             ? Replan(next, $"node \"{offer.Name}\" knows a later plan", nowMs, effects)
             : AssignBehind(next, [offer], nowMs, effects);
@@ -83,6 +84,7 @@ public static class SupervisorRules
             Early = state.Early.Remove(node),
             Refused = state.Refused.Remove(node),
             AssignedMs = state.AssignedMs.Remove(node),
+            Unfit = state.Unfit.RemoveRange(state.Unfit.Keys.Where(d => d.Node == node)),
         };
         if (next.Offers.IsEmpty) return Forgotten(next);
         if (!next.IsFormed) return TryForm(next, nowMs, effects);
@@ -157,6 +159,17 @@ public static class SupervisorRules
     /// <summary>A cluster that serves goes on with fewer replicas when it has lost the devices for them; a new one is told instead.</summary>
     private static PlanOptions WithRoomFor(PlanOptions asked, ImmutableArray<PlannedDevice> devices, PlacementPlan previous) =>
         previous.Shards.IsEmpty ? asked : asked with { Replicas = Math.Clamp(devices.Count(d => d.Experts), 1, asked.Replicas) };
+
+    /// <summary>What the device could not hold goes elsewhere; where it fits nowhere else, the plan stays and the cluster says why it does not serve.</summary>
+    private static SupervisorState PlanAround(
+        SupervisorState state, string node, DeviceId device, string why, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        var without = state with { Unfit = state.Unfit.SetItem(device, why) };
+        effects.Add(new SupervisorEffect.Note(EventKind.Fault, node, $"device \"{device.Name}\" is not used: {why}"));
+        var others = without.Devices;
+        var fits = PlacementRules.Plan(without.Agreed!.Shape, others, WithRoomFor(without.Options.Plan, others, without.Plan), without.Plan, without.HighestEpoch + 1);
+        return fits is PlacementResult.Placed ? Replan(without, $"device \"{device.Name}\" of node \"{node}\" failed", nowMs, effects) : without;
+    }
 
     private static SupervisorState AssignBehind(
         SupervisorState state, IEnumerable<NodeProtocol.Offer> offers, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)

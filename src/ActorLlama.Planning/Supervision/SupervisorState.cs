@@ -41,6 +41,9 @@ public sealed record SupervisorState
     /// <summary>Offers of nodes whose membership is not known yet.</summary>
     internal ImmutableDictionary<NodeId, NodeProtocol.Offer> Early { get; init; } = ImmutableDictionary<NodeId, NodeProtocol.Offer>.Empty;
 
+    /// <summary>Devices that could not hold what they were given, and why: not planned with while their node lives.</summary>
+    internal ImmutableDictionary<DeviceId, string> Unfit { get; init; } = ImmutableDictionary<DeviceId, string>.Empty;
+
     internal ImmutableDictionary<NodeId, string> Refused { get; init; } = ImmutableDictionary<NodeId, string>.Empty;
 
     /// <summary>The first accepted offer: it says what model this cluster serves.</summary>
@@ -66,5 +69,5 @@ public sealed record SupervisorState
 
     internal ImmutableDictionary<NodeId, long> AssignedMs { get; init; } = ImmutableDictionary<NodeId, long>.Empty;
 
-    internal ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of)];
+    internal ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of).Where(d => !Unfit.ContainsKey(d.Id))];
 }

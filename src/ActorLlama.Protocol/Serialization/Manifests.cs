@@ -9,6 +9,8 @@ public static class Manifests
     [
         (typeof(NodeProtocol.Offer), "no"),
         (typeof(NodeProtocol.GetOffer), "ng"),
+        (typeof(NodeProtocol.GetMembership), "ni"),
+        (typeof(NodeProtocol.Membership), "nm"),
         (typeof(NodeProtocol.Gone), "nx"),
         (typeof(NodeProtocol.Refused), "nr"),
         (typeof(NodeProtocol.Assign), "na"),

@@ -19,6 +19,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     private readonly Dictionary<(int Pipeline, int Index), (StagePlacement Placement, IActorRef Actor)> _stages = [];
     private readonly Dictionary<(int Shard, int Replica), (ShardPlacement Placement, IActorRef Actor)> _shards = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private readonly Dictionary<IActorRef, object> _told = [];
     private LaneTarget _self;
     private int _created;
 
@@ -38,8 +39,8 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
             case DeviceProtocol.HoldShard hold: HoldShard(hold.Placement); break;
             case DeviceProtocol.DropShard drop: DropShard((drop.Shard, drop.Replica)); break;
             case PartProtocol.Write write: WritePart(write); break;
-            case DeviceProtocol.StageHeld held: Context.Parent.Tell(held with { Stage = held.Stage with { Device = _self } }); break;
-            case DeviceProtocol.ShardHeld held: Context.Parent.Tell(held with { Shard = held.Shard with { Device = _self } }); break;
+            case DeviceProtocol.StageHeld held: Tell(held with { Stage = held.Stage with { Device = _self } }); break;
+            case DeviceProtocol.ShardHeld held: Tell(held with { Shard = held.Shard with { Device = _self } }); break;
             case LaneEnvelope { Message: PulseProtocol.Ask ask }: Answer(ask); break;
             case LaneFailed: break; // Who asked is gone.
             case Terminated gone: Forget(gone.ActorRef); break;
@@ -99,28 +100,34 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
         else owner.Forward(write);
     }
 
-    private static void Stop<TPlacement>(Dictionary<(int, int), (TPlacement, IActorRef)> held, (int, int) key, IActorRef actor)
+    private void Tell(object report)
+    {
+        _told[Sender] = report;
+        Context.Parent.Tell(report);
+    }
+
+    private void Stop<TPlacement>(Dictionary<(int, int), (TPlacement, IActorRef)> held, (int, int) key, IActorRef actor)
     {
         held.Remove(key);
+        _told.Remove(actor);
         Context.Unwatch(actor);
         Context.Stop(actor);
     }
 
-    /// <summary>A child that stopped by itself: restarting did not help it.</summary>
+    /// <summary>A child that stopped by itself: it has told why, or restarting did not help it. What it should hold is not held, and why stays known.</summary>
     private void Forget(IActorRef actor)
     {
-        foreach (var (key, held) in _stages.ToArray())
+        foreach (var key in _stages.Where(s => s.Value.Actor.Equals(actor)).Select(s => s.Key).ToArray()) _stages.Remove(key);
+        foreach (var key in _shards.Where(s => s.Value.Actor.Equals(actor)).Select(s => s.Key).ToArray()) _shards.Remove(key);
+        if (!_told.Remove(actor, out var last)) return;
+        switch (last)
         {
-            if (!held.Actor.Equals(actor)) continue;
-            _stages.Remove(key);
-            Fail(new DeviceProtocol.StageHeld(new(0, held.Placement, null, null, 0, Gone(actor))));
-        }
-
-        foreach (var (key, held) in _shards.ToArray())
-        {
-            if (!held.Actor.Equals(actor)) continue;
-            _shards.Remove(key);
-            Fail(new DeviceProtocol.ShardHeld(new(held.Placement.Epoch, held.Placement, null, 0, 0, Gone(actor)), WorkCounter.None));
+            case DeviceProtocol.StageHeld { Stage: { Fault: null } stage }:
+                Fail(new DeviceProtocol.StageHeld(stage with { Stage = null, LoadedBytes = 0, Fault = Gone(actor) }));
+                break;
+            case DeviceProtocol.ShardHeld { Shard: { Fault: null } shard }:
+                Fail(new DeviceProtocol.ShardHeld(shard with { Expert = null, LoadedBytes = 0, Fault = Gone(actor) }, WorkCounter.None));
+                break;
         }
     }
 

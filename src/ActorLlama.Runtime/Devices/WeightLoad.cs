@@ -14,14 +14,14 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _cancelled = new();
     private readonly TimeProvider _time;
-    private readonly Action<long, string?> _report;
+    private readonly Action<long, LoadFault?> _report;
     private readonly IActorRef _owner;
     private T? _loaded;
     private ExceptionDispatchInfo? _fault;
     private bool _isDisposed;
     private long _bytes, _told;
 
-    private WeightLoad(IActorRef owner, TimeProvider time, Action<long, string?> report) => (_owner, _time, _report) = (owner, time, report);
+    private WeightLoad(IActorRef owner, TimeProvider time, Action<long, LoadFault?> report) => (_owner, _time, _report) = (owner, time, report);
 
     /// <summary>Begins a load for the actor that calls.</summary>
     /// <param name="loader">Where.</param>
@@ -31,7 +31,7 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     /// <param name="load">The load itself.</param>
     /// <param name="report">Tells the device how many bytes were read, and a fault or null; called by the actor.</param>
     public static WeightLoad<T> Start(
-        DeviceLoader loader, IActorRef owner, TimeProvider time, bool allowNaN, Func<WeightLoading, T> load, Action<long, string?> report)
+        DeviceLoader loader, IActorRef owner, TimeProvider time, bool allowNaN, Func<WeightLoading, T> load, Action<long, LoadFault?> report)
     {
         var started = new WeightLoad<T>(owner, time, report);
         report(0, null);
@@ -53,7 +53,8 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
 
         lock (_lock)
         {
-            if (_fault?.SourceException is InvalidDataException or KeyNotFoundException or OutOfMemoryException) _report(0, _fault.SourceException.Message);
+            if (_fault is { SourceException: var e } && (e is InvalidDataException or KeyNotFoundException || DeviceFaults.IsOfDevice(e)))
+                _report(0, new LoadFault(e.Message, DeviceFaults.IsOfDevice(e)));
             _fault?.Throw();
             (var loaded, _loaded) = (_loaded, null);
             return loaded;
@@ -110,6 +111,9 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
         _owner.Tell(new LoadMessage.Progress(this, all));
     }
 }
+
+/// <summary>Why a load failed. <paramref name="IsOfDevice"/>: another device may do better.</summary>
+internal sealed record LoadFault(string Message, bool IsOfDevice);
 
 /// <summary>From a load to the actor that started it.</summary>
 internal abstract record LoadMessage(object Load) : INoSerializationVerificationNeeded

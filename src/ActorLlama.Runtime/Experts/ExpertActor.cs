@@ -95,7 +95,20 @@ internal sealed class ExpertActor : DeviceWorker
         _writing = PartWrite.Start(_device, write, Sender, _node.Time, () => PartContents.OfExperts(group));
     }
 
+    /// <summary>Too little memory refuses the call; the weights stay.</summary>
     private void Compute(LaneEnvelope envelope, ExpertProtocol.Run run)
+    {
+        try
+        {
+            Answer(envelope, run);
+        }
+        catch (OutOfMemoryException e)
+        {
+            Refuse(envelope, run, RefusalReason.Failed, $"is out of memory: {e.Message}");
+        }
+    }
+
+    private void Answer(LaneEnvelope envelope, ExpertProtocol.Run run)
     {
         using var rows = Rows.Open(_device.Backend, envelope.Payload!, _node.Model.Config.HiddenSize);
         var results = _group!.Run(run.Call.Layer, rows, run.Experts.AsSpan());
@@ -112,6 +125,6 @@ internal sealed class ExpertActor : DeviceWorker
     private void Answer(LaneEnvelope envelope, ILaneMessage answer, Payload? payload) =>
         _node.Lane.Send(envelope.ReplyTo!.Value, LaneClass.Response, answer, payload, null, Self);
 
-    private void Report(long loadedBytes, string? fault) => Context.Parent.Tell(
-        new DeviceProtocol.ShardHeld(new(_placement.Epoch, _placement, _self, loadedBytes, _work.Rows, fault), _work));
+    private void Report(long loadedBytes, LoadFault? fault) => Context.Parent.Tell(new DeviceProtocol.ShardHeld(
+        new(_placement.Epoch, _placement, _self, loadedBytes, _work.Rows, fault?.Message, null, fault is { IsOfDevice: true }), _work));
 }

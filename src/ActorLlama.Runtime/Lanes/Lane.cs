@@ -220,8 +220,12 @@ internal sealed class Lane : IAsyncDisposable
             while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
             {
                 var now = _node.Time.GetTimestamp();
-                var wasAsleep = _node.Time.GetElapsedTime(last, now) > _node.Options.HeartbeatDeadline / 2;
+                var pause = _node.Time.GetElapsedTime(last, now);
+                var wasAsleep = pause > _node.Options.HeartbeatDeadline / 2;
                 last = now;
+                // The others have given it up: whatever is still under way must not count, and what comes must pass a handshake again.
+                if (pause > _node.Options.HeartbeatDeadline)
+                    foreach (var peer in _node.Peers.Values) peer.Close($"this process did not run for {pause.TotalSeconds:0.0} s");
                 if (_node.Options.KeepConnected)
                     foreach (var node in _node.Plan.Peers.Keys) _node.PeerOf(node);
                 foreach (var peer in _node.Peers.Values) peer.Tick(wasAsleep);

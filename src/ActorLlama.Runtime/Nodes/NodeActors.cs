@@ -6,6 +6,7 @@ using ActorLlama.Runtime.Experts;
 using ActorLlama.Runtime.Sessions;
 using ActorLlama.Runtime.Supervision;
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Akka.Cluster.Tools.Client;
 using Akka.Cluster.Tools.Singleton;
@@ -24,6 +25,7 @@ internal static class NodeActors
             "supervisor-proxy");
         var nodeActor = system.ActorOf(NodeActor.Props(node, devices, supervisor, giveUp), "node");
         if (node.Options.Cluster.DeclaresGone) system.ActorOf(LossWitness.Props(node, supervisor), "witness");
+        system.ActorOf(SleepGuard.Props(node, Cluster.Get(system).Settings.FailureDetectorConfig.GetTimeSpan("acceptable-heartbeat-pause")), SleepGuard.Name);
         var experts = StartExperts(system, node, nodeActor);
         if (node.Options.Roles.Contains(NodeOptions.Control))
             system.ActorOf(
@@ -54,7 +56,7 @@ internal static class NodeActors
         return node.Options.Roles.Contains(NodeOptions.Experts)
             ? sharding.Start(
                 ExpertRegion.Name, _ => ExpertShardActor.Props(nodeActor), settings, new ExpertRegion(),
-                new PlannedAllocation(node.Board, Akka.Cluster.Cluster.Get(system)), PoisonPill.Instance)
+                new PlannedAllocation(node.Board, Cluster.Get(system)), PoisonPill.Instance)
             : sharding.StartProxy(ExpertRegion.Name, NodeOptions.Experts, new ExpertRegion());
     }
 }

@@ -11,7 +11,15 @@ namespace ActorLlama.Runtime.Nodes;
 internal sealed class RouteBoard
 {
     private volatile NodeProtocol.Routes _routes = new(0, 0, ClusterState.Forming, "", [], [], []);
+    private volatile bool _isDoubtful;
     private volatile PlacementPlan _plan = PlacementPlan.Empty;
+
+    /// <summary>This process did not run for a while, and nobody has said yet that it is a member still; written by <see cref="SleepGuard"/> alone.</summary>
+    public bool IsDoubtful
+    {
+        get => _isDoubtful;
+        set => _isDoubtful = value;
+    }
 
     /// <summary>How many sequences each pipeline has; also counted up by the node's sessions.</summary>
     public PipelineLoads Loads { get; } = new();

@@ -40,12 +40,17 @@ internal sealed class GateActor : UntypedActor, IWithTimers
         {
             case ClusterProtocol.GetModel: Sender.Tell(Describe()); break;
             case ClusterProtocol.GetStatus or ClusterProtocol.GetEvents or ClusterProtocol.Save or ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _supervisor.Forward(message); break;
+            case SessionProtocol.Open open when _node.Board.IsDoubtful: Sender.Tell(NotSure(open)); break;
+            case IClusterMessage when _node.Board.IsDoubtful: break; // Said again, here or elsewhere.
             case IClusterMessage when SessionRegion.SessionOf(message) is { } session: PassOn(session, message); break;
             case DisassociatedEvent ended: TellLost(ended.RemoteAddress); break;
             case ForgetTick: _clients.Forget(_node.NowMs - _node.Options.Session.ClientTimeoutMs); break;
             default: Unhandled(message); break;
         }
     }
+
+    private static SessionProtocol.Refused NotSure(SessionProtocol.Open open) => new(
+        open.Session, open.Epoch, RefusalReason.Loading, "This node did not run for a while, and does not know yet whether it is a member still.", 500);
 
     private void PassOn(SessionId session, object message)
     {

@@ -258,6 +258,6 @@ internal sealed class StageActor : DeviceWorker
     private IReadOnlyList<TensorToWrite> Contents() =>
         [.. PartContents.OfStage(_stage!), .. _placement.Index == 0 ? PartContents.OfRest(_node.Model.Checkpoint) : []];
 
-    private void Report(long loadedBytes, string? fault) => Context.Parent.Tell(new DeviceProtocol.StageHeld(
-        new(_pipelineEpoch, _placement, _self, null, loadedBytes, fault)));
+    private void Report(long loadedBytes, LoadFault? fault) => Context.Parent.Tell(new DeviceProtocol.StageHeld(
+        new(_pipelineEpoch, _placement, _self, null, loadedBytes, fault?.Message, null, fault is { IsOfDevice: true })));
 }

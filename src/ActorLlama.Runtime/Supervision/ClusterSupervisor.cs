@@ -62,7 +62,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
                 break;
             case ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _saver.Forward(message); break;
             case ClusterEvent.MemberUp up: Welcome(up.Member); break;
-            case ClusterEvent.MemberRemoved gone: Lose(IdOf(gone.Member), left: gone.PreviousStatus == MemberStatus.Exiting); break;
+            case ClusterEvent.MemberRemoved gone: Lose(Membership.IdOf(gone.Member), left: gone.PreviousStatus == MemberStatus.Exiting); break;
             case PlanTick: Step(new SupervisorEvent.Tick()); break;
             default: Unhandled(message); break;
         }
@@ -74,7 +74,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     private void Welcome(Member member)
     {
         Context.ActorSelection(new RootActorPath(member.Address) / "user" / "node").Tell(new NodeProtocol.GetOffer(), Self);
-        Step(new SupervisorEvent.MemberUp(IdOf(member)));
+        Step(new SupervisorEvent.MemberUp(Membership.IdOf(member)));
     }
 
     private void Take(NodeProtocol.Offer offer)
@@ -124,6 +124,4 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
         foreach (var node in nodes)
             if (_nodes.TryGetValue(node, out var actor)) actor.Tell(message);
     }
-
-    private static NodeId IdOf(Member member) => new(member.Address.ToString(), member.UniqueAddress.Uid);
 }

@@ -85,17 +85,17 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
     };
 
     /// <summary>Loading of the first shard or, without one, of the first stage fails.</summary>
-    public void Fail(string why)
+    public void Fail(string why, bool isOfDevice = false)
     {
         if (_shards.Count > 0)
         {
             var key = _shards.Keys.Min();
-            _shards[key] = _shards[key] with { Expert = null, Fault = why };
+            _shards[key] = _shards[key] with { Expert = null, Fault = why, IsDeviceFault = isOfDevice };
         }
         else
         {
             var key = _stages.Keys.Min();
-            _stages[key] = _stages[key] with { Stage = null, Scheduler = null, Fault = why };
+            _stages[key] = _stages[key] with { Stage = null, Scheduler = null, Fault = why, IsDeviceFault = isOfDevice };
         }
     }
 

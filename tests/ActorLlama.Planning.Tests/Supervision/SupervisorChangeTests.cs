@@ -184,6 +184,38 @@ public sealed class SupervisorChangeTests
     }
 
     [Fact]
+    public void What_a_device_cannot_hold_goes_elsewhere_and_the_state_says_why_until_its_node_is_gone()
+    {
+        var cluster = SimulatedCluster.Ready();
+        var node = HolderOf(cluster, p => p.Shards.First(s => s.Device.Node != p.Stages[0].Device.Node).Device.Node);
+        node.Fail("input/output error", isOfDevice: true);
+        cluster.Offer(node);
+        Assert.Equal(ClusterState.Loading, cluster.State.State);
+        Assert.DoesNotContain(cluster.State.Plan.Shards, s => s.Device.Node == node.Id);
+        Assert.Contains(new SupervisorEffect.Note(EventKind.Fault, node.Name, "device \"cpu:0\" is not used: input/output error"), cluster.Effects);
+        cluster.Turn(2);
+        Assert.Equal(
+            (ClusterState.Ready, $"all 4 parts of the model are loaded; device \"cpu:0\" of node \"{node.Name}\" is not used: input/output error"),
+            (cluster.State.State, cluster.State.Reason));
+        cluster.Lose(node);
+        Assert.Equal((ClusterState.Ready, "all 4 parts of the model are loaded"), (cluster.State.State, cluster.State.Reason));
+    }
+
+    [Fact]
+    public void A_device_fault_degrades_where_nothing_else_has_room()
+    {
+        var cluster = SimulatedCluster.Ready(1);
+        var node = cluster.Alive.Values.Single();
+        node.Fail("out of memory", isOfDevice: true);
+        cluster.Offer(node);
+        Assert.Equal(ClusterState.Degraded, cluster.State.State);
+        Assert.EndsWith("out of memory", cluster.State.Reason, StringComparison.Ordinal);
+        node.Load();
+        cluster.Offer(node);
+        Assert.Equal(ClusterState.Ready, cluster.State.State);
+    }
+
+    [Fact]
     public void Late_offers_of_lost_nodes_and_stale_offers_are_ignored()
     {
         var cluster = SimulatedCluster.Ready();

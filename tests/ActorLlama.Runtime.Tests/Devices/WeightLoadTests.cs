@@ -53,6 +53,18 @@ public sealed class WeightLoadTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_fault_of_the_disk_or_of_the_memory_is_told_as_the_devices()
+    {
+        Owner(_ => throw new IOException("input/output error"));
+        Assert.Equal((0, null), Report());
+        Assert.Equal((0, "device: input/output error"), Report());
+        var second = Owner(_ => throw new InsufficientMemoryException("2 GiB"));
+        Assert.Equal((0, null), Report());
+        Assert.Equal((0, "device: 2 GiB"), Report());
+        Assert.True(await second.GracefulStop(s_soon));
+    }
+
+    [Fact]
     public async Task An_actor_that_stops_ends_its_load_and_what_was_loaded_is_freed()
     {
         using var began = new ManualResetEventSlim();
@@ -112,7 +124,7 @@ public sealed class WeightLoadTests : IAsyncLifetime
         private Weights? _weights;
 
         protected override void PreStart() => _load = WeightLoad<Weights>.Start(
-            loader, Self, TimeProvider.System, allowNaN: false, load, (bytes, fault) => reports.Add((bytes, fault)));
+            loader, Self, TimeProvider.System, allowNaN: false, load, (bytes, fault) => reports.Add((bytes, fault is { IsOfDevice: true } ? $"device: {fault.Message}" : fault?.Message)));
 
         protected override void OnReceive(object message)
         {
