@@ -8,7 +8,7 @@ public static class NodeProtocol
 {
     /// <summary>
     /// Sent by every node to the supervisor, again every second: what it has and what it holds. Answered by <see cref="Assign"/> once
-    /// there is a plan, or <see cref="Refused"/>.
+    /// there is a plan, or <see cref="Refused"/>. <paramref name="LanesLost"/>: nodes of the plan with which it has had no lane for a while.
     /// </summary>
     [MessagePackObject]
     public sealed record Offer(
@@ -24,7 +24,8 @@ public static class NodeProtocol
         [property: Key(9)] ImmutableArray<HeldShard> Shards,
         [property: Key(10)] NodeCounters Counters,
         [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows,
-        [property: Key(12)] ImmutableArray<PipelineLoad> Pipelines) : IClusterMessage;
+        [property: Key(12)] ImmutableArray<PipelineLoad> Pipelines,
+        [property: Key(13)] ImmutableArray<NodeId>? LanesLost = null) : IClusterMessage;
 
     /// <summary>From a supervisor to a node that it has not heard of. Answered by <see cref="Offer"/>, at once.</summary>
     [MessagePackObject]

@@ -3,11 +3,16 @@ using System.Diagnostics;
 namespace ActorLlama.Cli;
 
 /// <summary>Does what a fault says.</summary>
-internal static class ChaosDeeds
+internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network)
 {
     /// <summary>Begins at once; ends when the fault does.</summary>
-    public static async Task DoAsync(ChaosFault fault, LocalNode victim, LocalCluster cluster, CancellationToken cancellation)
+    /// <param name="fault">What is done.</param>
+    /// <param name="node">The number, from 0, of the node that it is done to.</param>
+    /// <param name="lanePorts">Where the cluster's lanes are.</param>
+    /// <param name="cancellation">Ends it.</param>
+    public async Task DoAsync(ChaosFault fault, int node, IEnumerable<int> lanePorts, CancellationToken cancellation)
     {
+        var victim = cluster.Nodes[node];
         switch (fault.Do)
         {
             case ChaosDeed.Kill:
@@ -18,6 +23,16 @@ internal static class ChaosDeeds
                 victim.Send(LocalNode.SigStop);
                 await Task.Delay(fault.ForMs, cancellation);
                 victim.Send(LocalNode.SigContinue);
+                break;
+            case ChaosDeed.Cut:
+                await network!.PlugAsync(node, isPlugged: false, cancellation);
+                await Task.Delay(fault.ForMs, cancellation);
+                await network.PlugAsync(node, isPlugged: true, cancellation);
+                break;
+            case ChaosDeed.Stall:
+                await network!.StallAsync(node, lanePorts, cancellation);
+                await Task.Delay(fault.ForMs, cancellation);
+                await network.FlowAsync(node, cancellation);
                 break;
             case ChaosDeed.Burn:
                 await BurnAsync(cluster.Nodes.Count * Environment.ProcessorCount, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);

@@ -11,7 +11,7 @@ internal sealed record ChaosFault
     /// <summary>What a session must be doing at that moment.</summary>
     public ChaosPhase When { get; init; } = ChaosPhase.Decode;
 
-    /// <summary>How long a freeze or a fire lasts.</summary>
+    /// <summary>How long all but a kill lasts.</summary>
     public int ForMs { get; init; } = 6000;
 
     /// <summary>The longest pause allowed.</summary>
@@ -25,6 +25,12 @@ internal enum ChaosDeed
 
     /// <summary>SIGSTOP, and SIGCONT after a while.</summary>
     Freeze,
+
+    /// <summary>The node's network is cut for a while: nothing is refused, nothing arrives. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
+    Cut,
+
+    /// <summary>Only what goes over its lanes is lost for a while. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
+    Stall,
 
     /// <summary>As many processes that do nothing but compute as the machine has cores, for each node: nobody may be taken for lost.</summary>
     Burn,

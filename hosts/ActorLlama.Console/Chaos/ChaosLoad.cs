@@ -21,9 +21,9 @@ internal sealed class ChaosLoad(ClusterConnection connection, ChaosScenario scen
     };
 
     /// <summary>Ids from the middle of the vocabulary: the special ones are at its ends.</summary>
-    private IEnumerable<int> Prompt(int seed, int session)
+    private int[] Prompt(int seed, int session)
     {
         var random = new Random((seed * 1000) + session);
-        return Enumerable.Range(0, scenario.PromptTokens).Select(_ => random.Next(vocabulary / 8, vocabulary * 3 / 4)).ToArray();
+        return [.. Enumerable.Range(0, scenario.PromptTokens).Select(_ => random.Next(vocabulary / 8, vocabulary * 3 / 4))];
     }
 }

@@ -16,14 +16,31 @@ internal sealed class ChaosRun : IAsyncDisposable
     private readonly ChaosScenario _scenario;
     private readonly Attachment _attachment;
 
-    private ChaosRun(ChaosScenario scenario, Attachment attachment) => (_scenario, _attachment) = (scenario, attachment);
+    private readonly ChaosNetwork? _network;
+
+    private ChaosRun(ChaosScenario scenario, Attachment attachment, ChaosNetwork? network) => (_scenario, _attachment, _network) = (scenario, attachment, network);
 
     private LocalCluster Cluster => _attachment.Own!;
 
-    public static async Task<ChaosRun> StartAsync(ChaosScenario scenario, string model, string? logs, CancellationToken cancellation) =>
-        new(scenario, await Attachment.ToOwnAsync(scenario.ClusterOptions(model, logs), cancellation, _ => { }));
+    public static async Task<ChaosRun> StartAsync(ChaosScenario scenario, string model, string? logs, CancellationToken cancellation)
+    {
+        var network = scenario.Hosts ? await ChaosNetwork.StartAsync(scenario.Nodes, cancellation) : null;
+        try
+        {
+            return new(scenario, await Attachment.ToOwnAsync(scenario.ClusterOptions(model, logs, network), cancellation, _ => { }), network);
+        }
+        catch
+        {
+            if (network is not null) await network.DisposeAsync();
+            throw;
+        }
+    }
 
-    public ValueTask DisposeAsync() => _attachment.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _attachment.DisposeAsync();
+        if (_network is not null) await _network.DisposeAsync();
+    }
 
     /// <summary>Does it, and waits until the sessions have ended. Throws <see cref="LocalNodeException"/> when the cluster cannot be mended before.</summary>
     public async Task<ChaosOutcome> RunAsync(ChaosFault fault, int seed, CancellationToken cancellation)
@@ -42,9 +59,10 @@ internal sealed class ChaosRun : IAsyncDisposable
         var victim = ChaosVictim.Of(status, fault.Role, contact, random);
         var inPhase = streams.Count(s => IsIn(fault.When, s));
         var (at, utc) = (Stopwatch.GetTimestamp(), DateTime.UtcNow);
-        var deed = Cluster.Nodes.FirstOrDefault(n => n.Name == victim?.Node.Name) is { } process
-            ? ChaosDeeds.DoAsync(fault, process, Cluster, cancellation)
-            : Task.CompletedTask;
+        var number = Cluster.Nodes.Index().FirstOrDefault(n => n.Item.Name == victim?.Node.Name);
+        var deed = number.Item is null
+            ? Task.CompletedTask
+            : new ChaosDeeds(Cluster, _network).DoAsync(fault, number.Index, status.Nodes.Select(n => n.Lane.Port), cancellation);
         var all = Task.WhenAll(streams.Select(s => s.Reading));
         var ended = await Task.WhenAny(all, Task.Delay(s_ended, cancellation)) == all;
         await deed;

@@ -27,6 +27,9 @@ internal sealed record ChaosScenario
     /// <summary>Roles of single nodes, by their number from 1; the others have all.</summary>
     public ImmutableDictionary<int, ImmutableArray<string>> Roles { get; init; } = ImmutableDictionary<int, ImmutableArray<string>>.Empty;
 
+    /// <summary>Each node has a host of its own, a network namespace: its network can be cut. Needs root.</summary>
+    public bool Hosts { get; init; }
+
     /// <summary>More <c>key=value</c> settings of every node.</summary>
     public ImmutableArray<string> Settings { get; init; } = [];
 
@@ -71,18 +74,26 @@ internal sealed record ChaosScenario
         foreach (var fault in Faults)
         {
             if (fault.BoundMs < 1) return $"bound-ms is {fault.BoundMs}; it must be at least 1.";
+            if (fault.Do is ChaosDeed.Cut or ChaosDeed.Stall && !Hosts) return $"a fault is {fault.Do}; that needs hosts to be true.";
             if (fault.ForMs < 1) return $"for-ms is {fault.ForMs}; it must be at least 1.";
         }
 
         return null;
     }
 
-    public LocalClusterOptions ClusterOptions(string model, string? logs) => new(Nodes, model)
+    private ImmutableArray<string> SettingsOf(int node) =>
+    [
+        .. Roles.TryGetValue(node + 1, out var roles) ? [$"actorllama.node.roles=[{string.Join(',', roles)}]"] : Array.Empty<string>(),
+        .. Hosts ? ChaosNetwork.SettingsOf(node) : [],
+    ];
+
+    public LocalClusterOptions ClusterOptions(string model, string? logs, ChaosNetwork? network) => new(Nodes, model)
     {
+        PrefixOfNode = node => network?.PrefixOf(node) ?? [],
         Stages = Stages,
         ExpertShards = ExpertShards,
         LogFolder = logs,
         Settings = Settings,
-        SettingsOfNode = Roles.ToImmutableDictionary(r => r.Key - 1, r => ImmutableArray.Create($"actorllama.node.roles=[{string.Join(',', r.Value)}]")),
+        SettingsOfNode = Enumerable.Range(0, Nodes).ToImmutableDictionary(node => node, SettingsOf),
     };
 }

@@ -46,7 +46,7 @@ internal static class ChaosScenarios
                 Name = "the supervisor",
                 Stages = 1,
                 ExpertShards = 1,
-                Roles = Trunk(1).Add(2, ["experts"]).Add(3, ["control"]).Add(4, ["control"]),
+                Roles = ImmutableDictionary<int, ImmutableArray<string>>.Empty.Add(1, ["control"]).Add(2, ["control"]).Add(3, ["trunk"]).Add(4, ["experts"]),
                 Nodes = 4,
                 Faults = [new ChaosFault { Role = ChaosRole.Supervisor, BoundMs = 300 }],
             },
@@ -62,6 +62,31 @@ internal static class ChaosScenarios
                     new ChaosFault { Do = ChaosDeed.Freeze, Role = ChaosRole.LaterStage, ForMs = 10_000, BoundMs = 9000 },
                     new ChaosFault { Do = ChaosDeed.Freeze, Role = ChaosRole.Stage, ForMs = 1000, BoundMs = 9000 },
                 ],
+            },
+        ],
+        ["partition"] =
+        [
+            new ChaosScenario
+            {
+                Name = "cut off",
+                Stages = 3,
+                Hosts = true,
+                Faults =
+                [
+                    new ChaosFault { Do = ChaosDeed.Cut, Role = ChaosRole.LaterStage, ForMs = 10_000, BoundMs = 10_000 },
+                    new ChaosFault { Do = ChaosDeed.Cut, Role = ChaosRole.Stage, ForMs = 10_000, BoundMs = 10_000 },
+                    new ChaosFault { Do = ChaosDeed.Cut, Role = ChaosRole.Supervisor, ForMs = 10_000, BoundMs = 10_000 },
+                ],
+            },
+        ],
+        ["lane-stall"] =
+        [
+            new ChaosScenario
+            {
+                Name = "lanes that stand still",
+                Stages = 3,
+                Hosts = true,
+                Faults = [new ChaosFault { Do = ChaosDeed.Stall, Role = ChaosRole.LaterStage, ForMs = 5000, BoundMs = 11_000 }],
             },
         ],
         ["burn"] =

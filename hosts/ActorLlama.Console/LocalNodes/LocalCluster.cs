@@ -131,7 +131,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     }
 
     private Task<LocalNode> StartAsync(int index, string? seed, string incarnation) => LocalNode.StartAsync(
-        _children, $"node-{index + 1}", _config, _options.SettingsOf(index, seed), Path.Combine(LogFolder, $"node-{index + 1}{incarnation}.log"));
+        _children, $"node-{index + 1}", _config, _options.SettingsOf(index, seed), Path.Combine(LogFolder, $"node-{index + 1}{incarnation}.log"), _options.PrefixOfNode(index));
 
     private async Task<T> WhileAllRunAsync<T>(Task<T> work, CancellationToken cancellation)
     {

@@ -32,6 +32,9 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
     /// <summary>Settings of single nodes, by node number from 0, after <see cref="Settings"/>.</summary>
     public ImmutableDictionary<int, ImmutableArray<string>> SettingsOfNode { get; init; } = ImmutableDictionary<int, ImmutableArray<string>>.Empty;
 
+    /// <summary>What the command of a node, by its number from 0, begins with: for instance to run it in another network namespace.</summary>
+    public Func<int, ImmutableArray<string>> PrefixOfNode { get; init; } = _ => [];
+
     /// <summary>Throws <see cref="InvalidDataException"/> for a model folder that is not there.</summary>
     public LocalClusterOptions Checked()
     {

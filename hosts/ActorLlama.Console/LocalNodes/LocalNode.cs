@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -36,13 +37,13 @@ internal sealed partial class LocalNode : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     public static async Task<LocalNode> StartAsync(
-        ChildThread children, string name, string configFile, IEnumerable<string> settings, string log)
+        ChildThread children, string name, string configFile, IEnumerable<string> settings, string log, ImmutableArray<string> prefix)
     {
         // The shell gives the log its file and then becomes the node: same pid, and nothing of ours to pump.
         var info = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
         string[] line =
         [
-            "-c", "log=$1; shift; exec \"$@\" 2>\"$log\"", "sh", log,
+            "-c", "log=$1; shift; exec \"$@\" 2>\"$log\"", "sh", log, .. prefix,
             ProgramPath.DotNet, ProgramPath.Program, "node", "--config", configFile, "--json", .. settings,
         ];
         foreach (var argument in line) info.ArgumentList.Add(argument);

@@ -24,10 +24,14 @@ internal static class SupervisorReasons
         return planned < asked ? $", each expert shard {planned} times instead of {asked}: devices for more are missing" : "";
     }
 
-    private static string NotUsed(SupervisorState state) => string.Concat(state.Unfit
+    private static string NotUsed(SupervisorState state) => string.Concat(state.CutOff
+        .Where(state.Offers.ContainsKey).Select(n => state.Offers[n].Name).Order(StringComparer.Ordinal).Select(n => $"; node \"{n}\" is not used: its lanes stand still")
+        .Concat(NotUsedDevices(state)));
+
+    private static IEnumerable<string> NotUsedDevices(SupervisorState state) => state.Unfit
         .Where(d => state.Offers.ContainsKey(d.Key.Node) && !state.Plan.Stages.Any(s => s.Device == d.Key) && !state.Plan.Shards.Any(s => s.Device == d.Key))
         .OrderBy(d => state.Offers[d.Key.Node].Name, StringComparer.Ordinal)
-        .Select(d => $"; device \"{d.Key.Name}\" of node \"{state.Offers[d.Key.Node].Name}\" is not used: {d.Value}"));
+        .Select(d => $"; device \"{d.Key.Name}\" of node \"{state.Offers[d.Key.Node].Name}\" is not used: {d.Value}");
 
     private static string Forming(SupervisorState state)
     {

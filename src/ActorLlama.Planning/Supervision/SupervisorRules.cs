@@ -55,6 +55,7 @@ public static class SupervisorRules
         if (known is null && !HeldPlan.HasHistory(offer)) effects.Add(new SupervisorEffect.Note(EventKind.Joined, offer.Name, "it joined"));
         if (!next.IsFormed) return TryForm(next, nowMs, effects);
         if (known is null) return Replan(next, $"node \"{offer.Name}\" joined", nowMs, effects);
+        if (LaneRules.CutOff(next) is var cutOff && !cutOff.SetEquals(next.CutOff)) return PlanAroundLanes(next, cutOff, nowMs, effects);
         if (HeldUnits.DeviceFault(next, offer) is var (device, why)) return PlanAround(next, offer.Name, device, why, nowMs, effects);
         return offer.PlanEpoch > next.Plan.Epoch
             ? Replan(next, $"node \"{offer.Name}\" knows a later plan", nowMs, effects)
@@ -84,6 +85,7 @@ public static class SupervisorRules
             Early = state.Early.Remove(node),
             Refused = state.Refused.Remove(node),
             AssignedMs = state.AssignedMs.Remove(node),
+            CutOff = state.CutOff.Remove(node),
             Unfit = state.Unfit.RemoveRange(state.Unfit.Keys.Where(d => d.Node == node)),
         };
         if (next.Offers.IsEmpty) return Forgotten(next);
@@ -169,6 +171,20 @@ public static class SupervisorRules
         var others = without.Devices;
         var fits = PlacementRules.Plan(without.Agreed!.Shape, others, WithRoomFor(without.Options.Plan, others, without.Plan), without.Plan, without.HighestEpoch + 1);
         return fits is PlacementResult.Placed ? Replan(without, $"device \"{device.Name}\" of node \"{node}\" failed", nowMs, effects) : without;
+    }
+
+    /// <summary>A node that can be reached again is planned with again; one that cannot is planned around, if the others have room.</summary>
+    private static SupervisorState PlanAroundLanes(
+        SupervisorState state, ImmutableHashSet<NodeId> cutOff, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        foreach (var node in cutOff.Except(state.CutOff)) effects.Add(new SupervisorEffect.Note(EventKind.Fault, state.Offers[node].Name, "its lanes stand still: it is not used"));
+        foreach (var node in state.CutOff.Except(cutOff)) effects.Add(new SupervisorEffect.Note(EventKind.State, state.Offers[node].Name, "its lanes run again"));
+        var held = state.Plan.Stages.Any(s => cutOff.Contains(s.Device.Node)) || state.Plan.Shards.Any(s => cutOff.Contains(s.Device.Node));
+        var next = state with { CutOff = cutOff };
+        if (!held && next.PlanFailure is null) return next;
+        var others = next.Devices;
+        var fits = PlacementRules.Plan(next.Agreed!.Shape, others, WithRoomFor(next.Options.Plan, others, next.Plan), next.Plan, next.HighestEpoch + 1);
+        return fits is PlacementResult.Placed ? Replan(next, "lanes changed", nowMs, effects) : next;
     }
 
     private static SupervisorState AssignBehind(

@@ -44,6 +44,9 @@ public sealed record SupervisorState
     /// <summary>Devices that could not hold what they were given, and why: not planned with while their node lives.</summary>
     internal ImmutableDictionary<DeviceId, string> Unfit { get; init; } = ImmutableDictionary<DeviceId, string>.Empty;
 
+    /// <summary>Members whose lanes stand still: not planned with meanwhile.</summary>
+    internal ImmutableHashSet<NodeId> CutOff { get; init; } = [];
+
     internal ImmutableDictionary<NodeId, string> Refused { get; init; } = ImmutableDictionary<NodeId, string>.Empty;
 
     /// <summary>The first accepted offer: it says what model this cluster serves.</summary>
@@ -69,5 +72,5 @@ public sealed record SupervisorState
 
     internal ImmutableDictionary<NodeId, long> AssignedMs { get; init; } = ImmutableDictionary<NodeId, long>.Empty;
 
-    internal ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of).Where(d => !Unfit.ContainsKey(d.Id))];
+    internal ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of).Where(d => !Unfit.ContainsKey(d.Id) && !CutOff.Contains(d.Id.Node))];
 }

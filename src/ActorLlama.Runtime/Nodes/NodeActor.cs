@@ -3,6 +3,7 @@ using ActorLlama.Model;
 using ActorLlama.Planning.Supervision;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
+using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Experts;
 using ActorLlama.Runtime.Saving;
 using ActorLlama.Runtime.Scheduling;
@@ -19,6 +20,9 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
 {
     private const long ProgressEveryMs = 250;
 
+    /// <summary>A lane that ends is opened again at once, when its peer lives.</summary>
+    private const long LostAfterMs = 1500;
+
     private readonly NodeContext _node;
     private readonly ImmutableArray<NodeDevice> _devices;
     private readonly IActorRef _supervisor;
@@ -30,6 +34,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly Dictionary<(int Shard, int Replica), IActorRef> _owners = [];
     private readonly Dictionary<int, (long Epoch, IActorRef Actor, LaneTarget Target)> _schedulers = [];
     private readonly Dictionary<int, NodeProtocol.PipelineLoad> _loads = [];
+    private readonly Dictionary<NodeId, long> _lanesLost = [];
     private ImmutableArray<ClusterProtocol.Event> _history = [];
     private IActorRef _saver = ActorRefs.Nobody;
     private long _offeredMs;
@@ -53,6 +58,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         for (var i = 0; i < _devices.Length; i++)
             _deviceActors[_devices[i].Options.Name] = Context.ActorOf(DeviceActor.Props(_node, _devices[i]), $"device-{i}");
         _saver = Context.ActorOf(NodeSaver.Props(_node, _deviceActors), "saver");
+        _node.Lane.Subscribe(Self);
         Timers.StartPeriodicTimer(nameof(OfferTick), new OfferTick(), TimeSpan.FromMilliseconds(50), _node.Options.OfferInterval);
     }
 
@@ -61,6 +67,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         switch (message)
         {
             case OfferTick: Offer(); break;
+            case LanePeerLost lost: _lanesLost.TryAdd(lost.Node, _node.NowMs); break;
+            case LanePeerUp up: _lanesLost.Remove(up.Node); break;
             case NodeProtocol.GetOffer: Introduce(); break;
             case ClusterProtocol.Events told: _history = EventHistory.Merge(_history, told.History); break;
             case NodeProtocol.Assign assign: Assign(assign); break;
@@ -76,6 +84,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             default: Unhandled(message); break;
         }
     }
+
+    protected override void PostStop() => _node.Lane.Unsubscribe(Self);
 
     private void Introduce()
     {
@@ -108,7 +118,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         [.. _shards.Where(s => _owners.ContainsKey(s.Key)).Select(s => s.Value.Held with { RowsComputed = s.Value.Work.Rows })],
         Counters(),
         [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))],
-        [.. _loads.Values]);
+        [.. _loads.Values],
+        [.. _node.Lane.Peers.Where(p => _lanesLost.TryGetValue(p, out var since) && _node.NowMs - since >= LostAfterMs)]);
 
     /// <summary>Bytes over lanes are those of messages: heartbeats would make an idle node look busy.</summary>
     private NodeProtocol.NodeCounters Counters()

@@ -19,6 +19,8 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
 
     public ImmutableArray<string> Roles { get; set; } = [];
 
+    public ImmutableArray<NodeId> LanesLost { get; set; } = [];
+
     public long PlanEpoch => _plan.Epoch;
 
     /// <summary>The latest routes by (plan epoch, version), as a node keeps them.</summary>
@@ -26,7 +28,7 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
 
     public NodeProtocol.Offer Offer() => new(
         id, name, Roles, [new NodeProtocol.DeviceOffer("cpu:0", memoryBytes)], new LaneEndpoint($"10.1.0.{id.Uid}", 5000), Model, shape,
-        _plan.Epoch, [.. _stages.Values], [.. _shards.Values], new NodeProtocol.NodeCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), [], []);
+        _plan.Epoch, [.. _stages.Values], [.. _shards.Values], new NodeProtocol.NodeCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), [], [], LanesLost);
 
     public void Receive(NodeProtocol.Assign assign)
     {

@@ -202,6 +202,27 @@ public sealed class SupervisorChangeTests
     }
 
     [Fact]
+    public void A_node_with_which_a_majority_has_no_lane_is_planned_around_until_it_has()
+    {
+        var cluster = SimulatedCluster.Ready();
+        var nodes = cluster.Alive.Values.ToArray();
+        var stalled = HolderOf(cluster, p => p.Shards.First(s => s.Device.Node != p.Stages[0].Device.Node).Device.Node);
+        var others = nodes.Where(n => n != stalled).ToArray();
+        others[0].LanesLost = [stalled.Id];
+        stalled.LanesLost = [.. others.Select(o => o.Id)];
+        cluster.Turn();
+        Assert.Equal("all 4 parts of the model are loaded", cluster.State.Reason);
+        others[1].LanesLost = [stalled.Id];
+        cluster.Turn(3);
+        Assert.DoesNotContain(cluster.State.Plan.Shards, s => s.Device.Node == stalled.Id);
+        Assert.Equal(
+            (ClusterState.Ready, $"all 4 parts of the model are loaded; node \"{stalled.Name}\" is not used: its lanes stand still"), (cluster.State.State, cluster.State.Reason));
+        foreach (var node in nodes) node.LanesLost = [];
+        cluster.Turn(2);
+        Assert.Equal((ClusterState.Ready, "all 4 parts of the model are loaded"), (cluster.State.State, cluster.State.Reason));
+    }
+
+    [Fact]
     public void A_device_fault_degrades_where_nothing_else_has_room()
     {
         var cluster = SimulatedCluster.Ready(1);
