@@ -6,7 +6,7 @@ set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 seeds=${1:-20}
-scenarios="kill-each-role freeze burn"
+scenarios="kill-each-role kill-two freeze burn"
 if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null && command -v tc >/dev/null; then
   scenarios="$scenarios partition lane-stall"
 else

@@ -56,9 +56,11 @@ internal sealed class ChaosRun : IAsyncDisposable
         var streams = load.Open(seed, ending.Token);
         await ReachAsync(fault.When, streams, random, cancellation);
         var status = await connection.GetStatusAsync(s_answer, cancellation);
-        var victim = ChaosVictim.Of(status, fault.Role, contact, random);
-        var inPhase = streams.Count(s => IsIn(fault.When, s));
         var (at, utc) = (Stopwatch.GetTimestamp(), DateTime.UtcNow);
+        if (fault.When is ChaosPhase.Replanning or ChaosPhase.Loading) status = await LoseAStageAsync(fault.When, status, connection, random, cancellation);
+        var victim = ChaosVictim.Of(status, fault.Role, contact, random);
+        var inPhase = streams.Count(s => IsIn(fault.When, s, status));
+        if (fault.When is not (ChaosPhase.Replanning or ChaosPhase.Loading)) (at, utc) = (Stopwatch.GetTimestamp(), DateTime.UtcNow);
         var number = Cluster.Nodes.Index().FirstOrDefault(n => n.Item.Name == victim?.Node.Name);
         var deed = number.Item is null
             ? Task.CompletedTask
@@ -130,6 +132,33 @@ internal sealed class ChaosRun : IAsyncDisposable
         foreach (var stream in streams) await stream.WaitForAsync(token, cancellation);
     }
 
-    private bool IsIn(ChaosPhase phase, ChaosStream stream) =>
-        !stream.Reading.IsCompleted && (phase == ChaosPhase.Prefill ? stream.Count == 0 : stream.Count > 0 && stream.Count < _scenario.Tokens);
+    /// <summary>
+    /// Kills the node of stage 0, and returns how the cluster is when the fault is to come: before it has a new plan, its nodes those that are left; or while the plan's parts are
+    /// loaded.
+    /// </summary>
+    private async Task<ClusterProtocol.Status> LoseAStageAsync(
+        ChaosPhase phase, ClusterProtocol.Status before, ClusterConnection connection, Random random, CancellationToken cancellation)
+    {
+        var first = before.Nodes.Single(n => n.Stages.Any(s => s.Placement is { Pipeline: 0, Index: 0 }));
+        Cluster.Nodes.Single(n => n.Name == first.Name).Send(LocalNode.SigKill);
+        if (phase == ChaosPhase.Replanning)
+        {
+            await Task.Delay(random.Next(0, 150), cancellation);
+            return before with { State = ClusterState.Forming, Nodes = before.Nodes.Remove(first) };
+        }
+
+        while (true)
+        {
+            var now = await LocalCluster.TryGetStatusAsync(connection, cancellation);
+            if (now is { State: ClusterState.Loading or ClusterState.Ready } && now.Plan.Epoch > before.Plan.Epoch) return now;
+            await Task.Delay(5, cancellation);
+        }
+    }
+
+    private bool IsIn(ChaosPhase phase, ChaosStream stream, ClusterProtocol.Status status) => !stream.Reading.IsCompleted && phase switch
+    {
+        ChaosPhase.Prefill => stream.Count == 0,
+        ChaosPhase.Loading => status.State == ClusterState.Loading,
+        _ => stream.Count > 0 && stream.Count < _scenario.Tokens,
+    };
 }

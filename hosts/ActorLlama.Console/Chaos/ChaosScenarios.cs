@@ -51,6 +51,20 @@ internal static class ChaosScenarios
                 Faults = [new ChaosFault { Role = ChaosRole.Supervisor, BoundMs = 300 }],
             },
         ],
+        ["kill-two"] =
+        [
+            new ChaosScenario
+            {
+                Name = "another while the first is mended",
+                Nodes = 4,
+                Stages = 2,
+                Faults =
+                [
+                    new ChaosFault { Role = ChaosRole.Expert, When = ChaosPhase.Replanning, BoundMs = 6000 + LoadingMs },
+                    new ChaosFault { Role = ChaosRole.LaterStage, When = ChaosPhase.Loading, BoundMs = 6000 + LoadingMs },
+                ],
+            },
+        ],
         ["freeze"] =
         [
             new ChaosScenario
