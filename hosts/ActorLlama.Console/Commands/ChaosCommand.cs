@@ -19,8 +19,12 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         public string? Model { get; init; }
 
         [CommandOption("--seeds <N>")]
-        [Description("How often each fault is done: with the seeds 1 to N. Default: 1.")]
+        [Description("How often each fault is done, each time with the next seed. Default: 1.")]
         public int Seeds { get; init; } = 1;
+
+        [CommandOption("--first-seed <S>")]
+        [Description("The first seed. Default: 1.")]
+        public int FirstSeed { get; init; } = 1;
 
         [CommandOption("--logs <DIR>")]
         [Description("Keep the nodes' logs there.")]
@@ -31,7 +35,9 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         public bool Json { get; init; }
 
         public override ValidationResult Validate() =>
-            Seeds is < 1 or > 10_000 ? ValidationResult.Error($"--seeds is {Seeds}; it is from 1 to 10000.") : ValidationResult.Success();
+            Seeds is < 1 or > 10_000 ? ValidationResult.Error($"--seeds is {Seeds}; it is from 1 to 10000.")
+            : FirstSeed is < 1 or > 1_000_000 ? ValidationResult.Error($"--first-seed is {FirstSeed}; it is from 1 to 1000000.")
+            : ValidationResult.Success();
     }
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
@@ -44,7 +50,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         {
             var logs = settings.Logs is null ? null : Path.Combine(settings.Logs, $"{i + 1}");
             await using var run = await ChaosRun.StartAsync(scenario, model, logs, ended.Token);
-            for (var seed = 1; seed <= settings.Seeds; seed++)
+            for (var seed = settings.FirstSeed; seed < settings.FirstSeed + settings.Seeds; seed++)
                 foreach (var fault in scenario.Faults)
                 {
                     outcomes.Add(await run.RunAsync(fault, seed, ended.Token));
