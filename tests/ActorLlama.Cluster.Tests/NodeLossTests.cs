@@ -21,13 +21,6 @@ public sealed class NodeLossTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public async Task Sessions_go_on_when_a_node_of_experts_dies()
-    {
-        await using var cluster = await ThreeNodesAsync();
-        await LoseAsync(cluster, status => status.Nodes.Last(n => n.Name != HolderOfStage0(status) && n.Shards.Length > 0).Name);
-    }
-
-    [Fact]
     public async Task Sessions_go_on_when_the_node_in_the_middle_of_the_trunk_dies()
     {
         await using var cluster = await ThreeNodesAsync(stages: 3, shards: 1);

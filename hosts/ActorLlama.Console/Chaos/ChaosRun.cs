@@ -69,6 +69,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         var ended = await Task.WhenAny(all, Task.Delay(s_ended, cancellation)) == all;
         await deed;
         await ending.CancelAsync();
+        var history = await connection.GetEventsAsync(s_answer, cancellation);
         return new ChaosOutcome
         {
             Scenario = _scenario.Name,
@@ -81,7 +82,7 @@ internal sealed class ChaosRun : IAsyncDisposable
             Pauses = [.. streams.Select(s => s.LongestPauseSince(at))],
             UndisturbedPause = undisturbed.Pause,
             Faults = [.. ChaosInvariants.Broken(fault, victim is not null, inPhase, undisturbed.Ids, streams, at, ended)],
-            Timeline = [.. ChaosTimeline.Read(Cluster.LogFolder, utc, DateTime.UtcNow)],
+            Timeline = [.. ChaosTimeline.Read(Cluster.LogFolder, history, utc, DateTime.UtcNow)],
         };
     }
 
