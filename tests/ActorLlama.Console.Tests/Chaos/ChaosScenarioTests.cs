@@ -1,7 +1,6 @@
-using ActorLlama.Cli;
 using ActorLlama.TestKit;
 
-namespace ActorLlama.Console.Tests.Chaos;
+namespace ActorLlama.Cli.Tests;
 
 public sealed class ChaosScenarioTests : IDisposable
 {
@@ -48,7 +47,7 @@ public sealed class ChaosScenarioTests : IDisposable
         Assert.Equal("4 tokens, of which the first 3 of 3 are right", ChaosInvariants.Difference([1, 2, 3], [1, 2, 3, 3]));
     }
 
-    private System.Collections.Immutable.ImmutableArray<ChaosScenario> Read(string json)
+    private ImmutableArray<ChaosScenario> Read(string json)
     {
         var file = _folder.PathOf("scenario.json");
         File.WriteAllText(file, json);
