@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ActorLlama.TestKit;
 
 namespace ActorLlama.Cli.Tests;
