@@ -65,7 +65,8 @@ internal sealed class LossWitness : UntypedActor, IWithTimers
 
     private void Try(TryTick tick)
     {
-        if (Membership.Find(_cluster, tick.Node) is not { } member) return;
+        // One that leaves closes its ports too.
+        if (Membership.Find(_cluster, tick.Node) is not { Status: MemberStatus.Up } member) return;
         IsRefusedAsync(member.Address, tick.Lane).PipeTo(Self, success: refused => new Tried(tick, refused));
     }
 
