@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using ActorLlama.Runtime;
 using ActorLlama.Runtime.Configuration;
+using ActorLlama.Training.Actors;
 
 namespace ActorLlama.Node;
 
@@ -20,7 +21,7 @@ public static class NodeProgram
         var options = NodeOptionsReader.Read(HoconFiles.Load(arguments.ConfigFile, arguments.Overrides));
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
         if (options.EndsWithStandardInput) Lifeline.Hold(ending.Cancel);
-        var node = await ActorLlamaNode.StartAsync(options);
+        var node = await ActorLlamaNode.StartAsync(options, new TrainingActors());
         while (true)
         {
             string reason;
@@ -56,7 +57,7 @@ public static class NodeProgram
             await Console.Error.WriteLineAsync($"warning: {former.Name}: {reason}; it joins again as a new node");
             try
             {
-                return await ActorLlamaNode.StartAsync(again);
+                return await ActorLlamaNode.StartAsync(again, new TrainingActors());
             }
             catch (InvalidDataException e)
             {

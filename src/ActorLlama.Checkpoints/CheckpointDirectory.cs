@@ -54,6 +54,27 @@ public static class CheckpointDirectory
         }
     }
 
+    /// <summary>A folder of which only <c>config.json</c> is read: a model's shape without weights.</summary>
+    /// <exception cref="IOException">The file is missing.</exception>
+    /// <exception cref="InvalidDataException">It describes no model.</exception>
+    public static Checkpoint OpenConfig(string path)
+    {
+        var file = Path.Combine(path, ConfigFile);
+        if (!File.Exists(file)) throw new FileNotFoundException($"Checkpoint: folder {Quote(path)} has no {Quote(ConfigFile)}. Correct the path.", file);
+        var json = JsonFile.ReadText(file);
+        var reading = LlamaConfigReader.Read(json, file);
+        return new Checkpoint(path, new NoWeights(), [])
+        {
+            ConfigJson = json,
+            Config = reading.Config,
+            Digest = CheckpointIdentity.Of(path, reading.Config, []),
+            GenerationDefaults = GenerationDefaults.Read(path),
+            IsInstruct = false,
+            TokenizerPath = null,
+            Warnings = reading.Warnings,
+        };
+    }
+
     internal static ConfigReading ReadConfig(string path)
     {
         var file = Path.Combine(path, ConfigFile);

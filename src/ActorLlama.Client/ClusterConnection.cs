@@ -95,6 +95,25 @@ public sealed class ClusterConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Has the cluster train as these settings say, unless it does already. Throws <see cref="ClusterUnreachableException"/> without an answer in time.
+    /// </summary>
+    /// <param name="run">The run's identity, chosen by whoever begins it.</param>
+    /// <param name="settings">The run's settings as JSON.</param>
+    /// <param name="mayHaveBegun">The run was begun before, and whoever coordinated it may be gone.</param>
+    /// <param name="timeout">How long to wait for the answer.</param>
+    /// <param name="cancellation">Ends the waiting; the run goes on.</param>
+    public Task<RunProtocol.Status> StartRunAsync(string run, string settings, bool mayHaveBegun, TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<RunProtocol.Status>(new RunProtocol.Start(run, settings, mayHaveBegun), timeout, cancellation);
+
+    /// <summary>Where a run is, with what that coordinator has told of it after number <paramref name="after"/>. Throws as <see cref="StartRunAsync"/>.</summary>
+    public Task<RunProtocol.Status> GetRunAsync(string run, string coordinator, long after, TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<RunProtocol.Status>(new RunProtocol.Get(run, coordinator, after), timeout, cancellation);
+
+    /// <summary>Has a run end after the step that is being made. Throws as <see cref="StartRunAsync"/>.</summary>
+    public Task<RunProtocol.Status> StopRunAsync(string run, TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<RunProtocol.Status>(new RunProtocol.Stop(run), timeout, cancellation);
+
     /// <summary>Starts generating at once; refusals and failures are thrown by the stream.</summary>
     public GenerationStream OpenSession(GenerationRequest request)
     {

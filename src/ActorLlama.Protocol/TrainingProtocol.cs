@@ -10,6 +10,21 @@ namespace ActorLlama.Protocol;
 public static class TrainingProtocol
 {
     /// <summary>
+    /// From a run's coordinator to a device: make an owner for this run, whose settings are that JSON; that of another run ends. Answered, also when it is there, by
+    /// <see cref="Entered"/> or, where the device cannot take part, not at all: its node's log says why.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Enter([property: Key(0)] string Run, [property: Key(1)] DeviceId Device, [property: Key(2)] string Settings) : IClusterMessage;
+
+    /// <summary>The owner itself: it listens on the lane as <paramref name="Target"/>.</summary>
+    [MessagePackObject]
+    public sealed record Entered([property: Key(0)] string Run, [property: Key(1)] DeviceId Device, [property: Key(2)] LaneTarget Target) : IClusterMessage;
+
+    /// <summary>Where the owners of that plan listen, in the order of its devices. Not answered; sent ahead of each <see cref="Begin"/>.</summary>
+    [MessagePackObject]
+    public sealed record Peers([property: Key(0)] TrainingPlanId Plan, [property: Key(1)] ImmutableArray<LaneTarget> Targets) : IClusterMessage;
+
+    /// <summary>
     /// From a coordinator that begins, whose name no other has: what do you hold? From now on nothing of a lower epoch is obeyed, nor another coordinator of the same.
     /// Answered by <see cref="Held"/> or <see cref="Fenced"/>.
     /// </summary>
@@ -75,7 +90,8 @@ public static class TrainingProtocol
 
     /// <summary>
     /// The owner's slots are through and all slots' gradients of its parts are summed. <paramref name="Losses"/>: of its slots. <paramref name="Norms"/>: of its chunks.
-    /// <paramref name="NotFinite"/>: the first tensor that holds a value which is not, or null.
+    /// <paramref name="NotFinite"/>: the first tensor that holds a value which is not, or null. <c>ExpertRows[m·E + e]</c>: rows that its slots had for expert e of E in the
+    /// m-th MoE layer. <paramref name="Micros"/>: how the device spent its time since it last reported, by <see cref="StepPhase"/>.
     /// </summary>
     [MessagePackObject]
     public sealed record Report(
@@ -84,7 +100,9 @@ public static class TrainingProtocol
         [property: Key(2)] AttemptId Attempt,
         [property: Key(3)] ImmutableArray<SlotLoss> Losses,
         [property: Key(4)] ImmutableArray<ChunkNorm> Norms,
-        [property: Key(5)] BadTensor? NotFinite) : IClusterMessage;
+        [property: Key(5)] BadTensor? NotFinite,
+        [property: Key(6)] ImmutableArray<long> ExpertRows,
+        [property: Key(7)] ImmutableArray<long> Micros) : IClusterMessage;
 
     /// <summary>The attempt came to nothing at this owner, and why.</summary>
     [MessagePackObject]
@@ -102,9 +120,13 @@ public static class TrainingProtocol
         [property: Key(2)] AttemptId Attempt,
         [property: Key(3)] double? Factor) : IClusterMessage;
 
+    /// <summary><paramref name="Weights"/>: sums of squares of the owner's weights after it, by chunk; empty when the owner knows them no more.</summary>
     [MessagePackObject]
     public sealed record Applied(
-        [property: Key(0)] long Epoch, [property: Key(1)] DeviceId Device, [property: Key(2)] AttemptId Attempt) : IClusterMessage;
+        [property: Key(0)] long Epoch,
+        [property: Key(1)] DeviceId Device,
+        [property: Key(2)] AttemptId Attempt,
+        [property: Key(3)] ImmutableArray<ChunkNorm> Weights) : IClusterMessage;
 
     /// <summary>The attempt will not be committed: drop what belongs to it. Not answered; the next <see cref="Begin"/> says it, too.</summary>
     [MessagePackObject]
@@ -156,7 +178,7 @@ public static class TrainingProtocol
 
     /// <summary>
     /// An attempt at its owner. <paramref name="Report"/>: what it has reported, if it has. <paramref name="IsDecided"/>: it was told to commit, with
-    /// <paramref name="Factor"/>. <paramref name="IsApplied"/>: it has.
+    /// <paramref name="Factor"/>. <paramref name="IsApplied"/>: it has; its weights' sums of squares are then <paramref name="Weights"/>.
     /// </summary>
     [MessagePackObject]
     public sealed record HeldAttempt(
@@ -164,7 +186,8 @@ public static class TrainingProtocol
         [property: Key(1)] Report? Report,
         [property: Key(2)] bool IsDecided,
         [property: Key(3)] double? Factor,
-        [property: Key(4)] bool IsApplied);
+        [property: Key(4)] bool IsApplied,
+        [property: Key(5)] ImmutableArray<ChunkNorm> Weights);
 
     /// <summary>
     /// Sums over one sequence's positions that count: cross-entropy, z-loss, how many they are; and its load-balance loss, a mean over layers.
@@ -186,4 +209,29 @@ public static class TrainingProtocol
     /// <summary>A tensor with a value that is not finite, and its place in the canonical order.</summary>
     [MessagePackObject]
     public sealed record BadTensor([property: Key(0)] int Order, [property: Key(1)] string Name);
+}
+
+/// <summary>What a device's time is spent on.</summary>
+public enum StepPhase : byte
+{
+    /// <summary>Layers but their routed experts, and the embedding; forward, again, and back.</summary>
+    Trunk = 0,
+
+    /// <summary>Routed experts, with sorting rows and placing answers.</summary>
+    Experts = 1,
+
+    /// <summary>Final norm, head and loss, and back.</summary>
+    Head = 2,
+
+    /// <summary>Sums of gradients, and norms.</summary>
+    Sums = 3,
+
+    /// <summary>The optimizer.</summary>
+    Update = 4,
+
+    /// <summary>Putting payloads together and taking them apart.</summary>
+    Exchange = 5,
+
+    /// <summary>Nothing to do until something arrives.</summary>
+    Waiting = 6,
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.Checkpoints;
+using ActorLlama.Model;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Configuration;
 using ActorLlama.Runtime.Devices;
@@ -50,7 +51,9 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     /// Starts a node and joins its cluster. Bad settings, a bad checkpoint, a device that does not exist, a port in use and a cluster that cannot
     /// be joined are each an <see cref="InvalidDataException"/>; nothing is left running then.
     /// </summary>
-    public static async Task<ActorLlamaNode> StartAsync(NodeOptions options)
+    /// <param name="options">Its settings.</param>
+    /// <param name="training">What training adds; null: the node takes no part in training.</param>
+    public static async Task<ActorLlamaNode> StartAsync(NodeOptions options, NodeTraining? training = null)
     {
         var model = OpenModel(options);
         var devices = ImmutableArray<NodeDevice>.Empty;
@@ -62,7 +65,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
                     device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name)));
             model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
             node = new ActorLlamaNode(model, devices);
-            await node.RunAsync(options);
+            await node.RunAsync(options, training);
             return node;
         }
         catch
@@ -89,7 +92,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         Release(_devices, _model);
     }
 
-    private async Task RunAsync(NodeOptions options)
+    private async Task RunAsync(NodeOptions options, NodeTraining? training)
     {
         var system = _system = CreateSystem(options);
         var cluster = Cluster.Get(system);
@@ -99,7 +102,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         _lane = new Lane(system, options.Lane, new LaneIdentity(self, _model.Identity), TimeProvider.System);
         LaneEndpoint = await _lane.StartAsync();
         NodeActors.Start(
-            system, new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), new NodeGauges(), TimeProvider.System), _devices,
+            system, new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), new NodeGauges(), TimeProvider.System) { Training = training }, _devices,
             reason => _failed.TrySetResult(reason));
         cluster.RegisterOnMemberRemoved(() =>
         {
@@ -157,7 +160,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
 
     private static NodeModel OpenModel(NodeOptions options)
     {
-        var checkpoint = CheckpointDirectory.Open(options.Model.Path);
+        var checkpoint = options.Model.Serves ? CheckpointDirectory.Open(options.Model.Path) : CheckpointDirectory.OpenConfig(options.Model.Path);
         try
         {
             var config = checkpoint.Config;
@@ -168,7 +171,9 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             {
                 Checkpoint = checkpoint,
                 Tokenizer = tokenizer,
-                Shape = ModelShapes.Of(checkpoint, options.Model.Dtype),
+                Shape = options.Model.Serves
+                    ? ModelShapes.Of(checkpoint, options.Model.Dtype)
+                    : ModelShapes.Of("none", checkpoint.Config, ElementType.BFloat16, options.Model.Dtype),
                 Identity = new(ProtocolVersion.Current, checkpoint.Digest, ""),
                 AllowNaN = options.Model.AllowNaN,
             };

@@ -18,7 +18,7 @@ public sealed class DependencyTests
         ["Runtime"] = ["Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
         ["Training"] = ["Runtime", "Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
         ["Client"] = ["Protocol", "Text"],
-        ["Node"] = ["Runtime", "Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
+        ["Node"] = ["Training", "Runtime", "Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
     };
 
     /// <summary>Libraries that must not appear: what keeps a layer pure.</summary>

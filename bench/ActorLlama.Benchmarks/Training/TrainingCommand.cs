@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using ActorLlama.Checkpoints;
 using ActorLlama.Model;
+using ActorLlama.Protocol;
 using ActorLlama.Training;
 using Spectre.Console.Cli;
 

@@ -69,6 +69,7 @@ internal static class RunFlagTable
         new("enable_checkpointing", Truth, "true", Train, "Save checkpoints."),
         new("async_checkpointing", Truth, "true", Train, "Save them while training goes on."),
         new("checkpoint_period", Whole, "10000", Train, "Updates between checkpoints."),
+        new("wait_for_replacement", Truth, "false", Train, "When a node is lost, wait for another instead of going on with those that are left. Not a flag of MaxText's."),
         new("metrics_file", Words, "", Train, "JSON lines of metrics."),
         new("ici_fsdp_parallelism", Whole, "1", Train, "Devices that share the trunk's parameters; -1: all."),
         new("ici_expert_parallelism", Whole, "1", Train, "Devices that share the experts; -1: all."),

@@ -20,6 +20,9 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
     /// <summary>The nodes' settings file; null: the one of <c>config/</c> for so many nodes.</summary>
     public string? ConfigFile { get; init; }
 
+    /// <summary>False: the nodes only train; of the model's folder they read its config alone.</summary>
+    public bool Serves { get; init; } = true;
+
     /// <summary>Where each node's log goes; null: a new folder under the temporary one.</summary>
     public string? LogFolder { get; init; }
 
@@ -52,6 +55,7 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
         yield return "actorllama.cluster.port=0";
         yield return $"actorllama.cluster.seeds=[{(seed is null ? "" : Quoted(seed))}]";
         yield return $"actorllama.model.path={Quoted(Path.GetFullPath(ModelOfNode.GetValueOrDefault(index, Model)))}";
+        if (!Serves) yield return "actorllama.model.serve=off";
         yield return $"actorllama.plan.nodes={Nodes}";
         if (Stages is { } stages) yield return $"actorllama.plan.stages={stages}";
         if (ExpertShards is { } shards) yield return $"actorllama.plan.expert-shards={shards}";

@@ -16,7 +16,7 @@ internal static class LocalPlan
     private const int MostDevices = 4096;
 
     /// <summary>Bytes in use and at hand here.</summary>
-    public static (string Name, long Used, long Total) Memory() => (Device, Environment.WorkingSet, MachineBytes);
+    public static ImmutableArray<(string Name, long Used, long Total)> Memory() => [(Device, Environment.WorkingSet, MachineBytes)];
 
     private static long MachineBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
@@ -24,12 +24,15 @@ internal static class LocalPlan
     /// Sequences of the global batch. Throws <see cref="InvalidDataException"/> where the flags do not go together; where only memory is missing, the plan goes to
     /// standard output before.
     /// </summary>
-    public static int SlotsOrRefuse(RunFlags flags, RunStart start)
+    /// <param name="flags">What was asked for.</param>
+    /// <param name="start">What the run begins with: its global batch is that of the run that wrote it.</param>
+    /// <param name="devices">How many there are, on processes of this machine.</param>
+    public static int SlotsOrRefuse(RunFlags flags, RunStart start, int devices = 1)
     {
         var name = flags.Text("model_name") is var given && given != "default" ? given : start.Checkpoint!;
         var shape = TrainedShapes.Of(ModelShapes.Of(name, start.Config, ElementType.BFloat16, ActivationType.BFloat16), start.Config);
-        var options = OptionsOf(flags);
-        switch (Plan(shape, options, 1, MachineBytes))
+        var options = OptionsOf(flags, start);
+        switch (Plan(shape, options, devices, MachineBytes / devices))
         {
             case TrainingPlanResult.Planned { Plan: var plan }:
                 return plan.Slots.Length;
@@ -59,8 +62,10 @@ internal static class LocalPlan
         }
     }
 
-    private static TrainingPlanOptions OptionsOf(RunFlags flags) => new()
+    /// <summary>What the plan is asked for.</summary>
+    public static TrainingPlanOptions OptionsOf(RunFlags flags, RunStart start) => new()
     {
+        Slots = start.Record?.Slots,
         IciFsdpParallelism = flags.Whole("ici_fsdp_parallelism"),
         IciExpertParallelism = flags.Whole("ici_expert_parallelism"),
         PerDeviceBatchSize = flags.Number("per_device_batch_size"),

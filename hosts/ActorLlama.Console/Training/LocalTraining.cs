@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using ActorLlama.Checkpoints;
 using ActorLlama.Model;
 using ActorLlama.Training;
 using ActorLlama.Training.Runs;
@@ -13,17 +12,10 @@ internal static class LocalTraining
     public static LocalTrainer Start(RunFlags flags, RunStart start)
     {
         var options = OptionsOf(flags, start.Config);
-        if (start.Checkpoint is not { } folder)
-        {
-            var fresh = new InitialWeights(start.Config, (ulong)flags.Whole("init_weights_seed"));
-            return new LocalTrainer(start.Config, options, fresh.Get);
-        }
-        using var weights = CheckpointDirectory.Open(folder);
-        using var optimizer = start.HasOptimizer ? OptimizerState.Open(folder) : null;
-        return new LocalTrainer(
-            start.Config, options, weights.Get,
-            optimizer is null ? null : name => (optimizer.Get(LocalTrainer.MeanPrefix + name), optimizer.Get(LocalTrainer.VariancePrefix + name)),
-            start.Record?.Updates ?? 0);
+        using var source = start.Checkpoint is { } folder
+            ? RunSource.Of(folder, start.HasOptimizer)
+            : RunSource.Fresh(start.Config, flags.Whole("init_weights_seed"));
+        return new LocalTrainer(start.Config, options, source.Weights, source.Moments, start.Record?.Updates ?? 0);
     }
 
     internal static TrainerOptions OptionsOf(RunFlags flags, LlamaConfig config) => new()

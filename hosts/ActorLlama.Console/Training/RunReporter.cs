@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ActorLlama.Model;
 using ActorLlama.Training.Reports;
 using ActorLlama.Training.Runs;
@@ -12,9 +13,9 @@ namespace ActorLlama.Cli;
 /// <param name="output">Where lines go.</param>
 /// <param name="memory">Bytes in use and at hand on each device.</param>
 internal sealed class RunReporter(
-    RunFigures run, LlamaConfig config, long steps, MetricsFile? metrics, TextWriter output, Func<(string Name, long Used, long Total)> memory) : IRunObserver
+    RunFigures run, LlamaConfig config, long steps, MetricsFile? metrics, TextWriter output, Func<ImmutableArray<(string Name, long Used, long Total)>> memory) : IRunObserver
 {
-    private RunProgress _progress = new(run, steps, [], null, null, 0, [memory()], null);
+    private RunProgress _progress = new(run, steps, [], null, null, 0, memory(), null);
     private string? _late;
 
     /// <summary>Called with each step and evaluation when somebody watches; lines are then held back.</summary>
@@ -31,7 +32,7 @@ internal sealed class RunReporter(
         var experts = config.Experts;
         var map = load.Length == 0 ? null : new ExpertMap([.. Enumerable.Range(0, config.Layers).Where(layer => config.IsMoe[layer])], experts, load);
         metrics?.Write(run, step);
-        _progress = _progress.With(step, map) with { Devices = [memory()] };
+        _progress = _progress.With(step, map) with { Devices = memory() };
         Say(ReportLines.Step(run, step));
     }
 

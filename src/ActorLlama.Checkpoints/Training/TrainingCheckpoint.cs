@@ -23,7 +23,8 @@ public static class TrainingCheckpoint
     {
         var target = TargetFolder.PathOf(to);
         TargetFolder.RequireFree(target, to);
-        var (weights, optimizer) = (Stacked(state).ToList(), state.Optimizer.Select(tensor => ToWrite(tensor.Name, [tensor])).ToList());
+        var weights = Stacks(state.ConfigJson, state.Weights).Select(stack => ToWrite(stack.Key, stack.Members)).ToList();
+        var optimizer = state.Optimizer.Select(tensor => ToWrite(tensor.Name, [tensor])).ToList();
         var parent = Path.GetDirectoryName(target) ?? target;
         TargetFolder.Make(parent, to);
         TargetFolder.RequireRoom(parent, to, weights.Concat(optimizer).Sum(tensor => tensor.Bytes));
@@ -33,12 +34,7 @@ public static class TrainingCheckpoint
             var files = new Dictionary<string, Manifest.FileState>(StringComparer.Ordinal);
             Write(null, weights);
             Write(OptimizerPart, optimizer);
-            DurableFile.WriteText(Path.Combine(folder.Path, CheckpointDirectory.ConfigFile), FlatConfig.Of(state.ConfigJson, state.Weights[0].Type));
-            DurableFile.WriteText(Path.Combine(folder.Path, RecordFile), state.Record);
-            foreach (var (name, path) in state.Files) DurableFile.Copy(path, Path.Combine(folder.Path, name));
-            var others = folder.Files.Where(name => !files.ContainsKey(name)).ToList();
-            foreach (var (name, file) in FileHashes.Of(folder.Path, others, threads: 1, hashed: null, cancellation)) files.Add(name, file);
-            DurableFile.WriteText(Path.Combine(folder.Path, Manifest.FileName), new Manifest(LayoutNames.Scanned, state.Step, "", files).ToJson());
+            WriteRest(folder.Path, state.ConfigJson, state.Weights[0].Type, state.Step, state.Record, state.Files, files, cancellation);
             folder.BecomeTarget(target);
 
             void Write(string? part, IReadOnlyList<TensorToWrite> tensors)
@@ -54,6 +50,27 @@ public static class TrainingCheckpoint
         }
     }
 
+    /// <summary>What goes beside the tensors, the manifest last. <paramref name="states"/>: files whose hash is known already.</summary>
+    internal static void WriteRest(
+        string folder, string configJson, ElementType type, long step, string record, IReadOnlyDictionary<string, string> copied, Dictionary<string, Manifest.FileState> states,
+        CancellationToken cancellation = default)
+    {
+        DurableFile.WriteText(Path.Combine(folder, CheckpointDirectory.ConfigFile), FlatConfig.Of(configJson, type));
+        DurableFile.WriteText(Path.Combine(folder, RecordFile), record);
+        foreach (var (name, path) in copied) DurableFile.Copy(path, Path.Combine(folder, name));
+        var others = Directory.EnumerateFiles(folder).Select(path => Path.GetFileName(path)!).Where(name => name != PartialFolder.JournalFile && !states.ContainsKey(name)).ToList();
+        foreach (var (name, file) in FileHashes.Of(folder, others, threads: 1, hashed: null, cancellation)) states.Add(name, file);
+        DurableFile.WriteText(Path.Combine(folder, Manifest.FileName), new Manifest(LayoutNames.Scanned, step, "", states).ToJson());
+    }
+
+    /// <summary>The index of a checkpoint whose weights are in several files; nothing for one file.</summary>
+    internal static void WriteIndex(string folder, IReadOnlyList<TensorFile> files)
+    {
+        if (files.Count > 1)
+            DurableFile.WriteText(
+                Path.Combine(folder, ShardSet.IndexFile), ShardIndex.ToJson(files.SelectMany(file => file.Tensors, (file, tensor) => (tensor.Name, file.Name, tensor.Bytes))));
+    }
+
     /// <summary>The step after whose update a checkpoint was written; null for a folder that is no whole checkpoint of ours.</summary>
     public static long? StepOf(string folder) => Manifest.Read(folder)?.Step;
 
@@ -64,29 +81,29 @@ public static class TrainingCheckpoint
         : throw new InvalidDataException($"Checkpoint: {Quote(folder)} has no {Quote(RecordFile)}: it was not saved by a training run. Start from its weights alone with load_parameters_path.");
 
     /// <summary>Layers stacked by their place in a block, each where <see cref="ScannedLayout"/> looks for it.</summary>
-    private static IEnumerable<TensorToWrite> Stacked(TrainedState state)
+    internal static IEnumerable<(string Key, IReadOnlyList<TensorData> Members)> Stacks(string configJson, IReadOnlyList<TensorData> weights)
     {
-        var config = LlamaConfigReader.Read(state.ConfigJson, CheckpointDirectory.ConfigFile).Config;
-        var (blocks, byName) = (new ScanBlocks(config), state.Weights.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal));
+        var config = LlamaConfigReader.Read(configJson, CheckpointDirectory.ConfigFile).Config;
+        var (blocks, byName) = (new ScanBlocks(config), weights.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal));
         return ParameterTable.Of(config).Parameters
             .Select(parameter => byName.TryGetValue(parameter.Name, out var tensor)
                 ? tensor
-                : throw new ArgumentException($"Checkpoint: parameter \"{parameter.Name}\" is missing from the state.", nameof(state)))
+                : throw new ArgumentException($"Checkpoint: parameter \"{parameter.Name}\" is missing from the state.", nameof(weights)))
             .GroupBy(tensor => blocks.PlaceOf(tensor.Name)?.Key ?? tensor.Name, StringComparer.Ordinal)
-            .Select(stack => ToWrite(stack.Key, [.. stack]));
+            .Select(stack => (stack.Key, (IReadOnlyList<TensorData>)[.. stack]));
     }
 
     /// <summary>Tensors of one shape behind each other; names of blocks have a further axis in front, which counts them.</summary>
-    private static TensorToWrite ToWrite(string key, TensorData[] members)
+    internal static TensorToWrite ToWrite(string key, IReadOnlyList<TensorData> members)
     {
         var (first, bytes) = (members[0], members[0].Bytes);
-        return new TensorToWrite(key, SafetensorsType.Of(first.Type), key.StartsWith(ScanBlocks.Prefix, StringComparison.Ordinal) ? first.Shape.Insert(0, members.Length) : first.Shape, (offset, to) =>
+        return new TensorToWrite(key, SafetensorsType.Of(first.Type), key.StartsWith(ScanBlocks.Prefix, StringComparison.Ordinal) ? first.Shape.Insert(0, members.Count) : first.Shape, (offset, to) =>
         {
             while (!to.IsEmpty)
             {
                 var (member, at) = Math.DivRem(offset, bytes);
                 var piece = to[..(int)Math.Min(to.Length, bytes - at)];
-                members[member].Read(at, piece);
+                members[(int)member].Read(at, piece);
                 to = to[piece.Length..];
                 offset += piece.Length;
             }

@@ -13,4 +13,8 @@ public sealed record SupervisorOptions(
     int ExpectedNodes,
     long FormationTimeoutMs = 15_000,
     long ResendMs = 300,
-    long RoutesEveryMs = 1_000);
+    long RoutesEveryMs = 1_000)
+{
+    /// <summary>False: the cluster only trains; its plans connect its nodes and place nothing.</summary>
+    public bool Serves { get; init; } = true;
+}

@@ -10,6 +10,7 @@ internal static class SupervisorReasons
         if (!state.IsFormed) return (ClusterState.Forming, Forming(state));
         if (state.PlanFailure is { } failure) return (ClusterState.Degraded, $"{failure} Planned because {state.Cause}.");
         if (HeldUnits.Faults(state).FirstOrDefault() is { } fault) return (ClusterState.Degraded, $"Loading failed: {fault}");
+        if (!state.Options.Serves) return (ClusterState.Ready, "it serves no model; it is there to train");
         var all = state.Plan.Stages.Length + state.Plan.Shards.Length;
         var loaded = HeldUnits.LoadedStages(state).Length + HeldUnits.LoadedShards(state).Length;
         return loaded == all

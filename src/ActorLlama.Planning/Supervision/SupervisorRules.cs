@@ -130,6 +130,12 @@ public static class SupervisorRules
     {
         var previous = state.PlanFailure is null ? state.Plan : HeldPlan.From(state.Nodes, state.HighestEpoch);
         var epoch = state.HighestEpoch + 1;
+        if (!state.Options.Serves)
+        {
+            var connected = state with { Plan = PlacementPlan.Empty with { Epoch = epoch }, HighestEpoch = epoch, Cause = cause };
+            return Assign(connected, connected.Nodes, nowMs, effects);
+        }
+
         var result = PlacementRules.Plan(state.Agreed!.Shape, state.Devices, WithRoomFor(state.Options.Plan, state.Devices, previous), previous, epoch);
         if (result is not PlacementResult.Placed { Plan: var plan })
         {

@@ -72,5 +72,6 @@ public sealed record SupervisorState
 
     internal ImmutableDictionary<NodeId, long> AssignedMs { get; init; } = ImmutableDictionary<NodeId, long>.Empty;
 
-    internal ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of).Where(d => !Unfit.ContainsKey(d.Id) && !CutOff.Contains(d.Id.Node))];
+    /// <summary>The devices of those nodes that can be used.</summary>
+    public ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of).Where(d => !Unfit.ContainsKey(d.Id) && !CutOff.Contains(d.Id.Node))];
 }

@@ -29,8 +29,8 @@ public abstract record CoordinatorEvent
     /// <summary>The run belongs to a coordinator of that higher epoch.</summary>
     public sealed record StorageFenced(long Epoch) : CoordinatorEvent;
 
-    /// <summary>The parts are one checkpoint now, with that digest.</summary>
-    public sealed record ManifestWritten(TrainingSaveId Save, string Digest) : CoordinatorEvent;
+    /// <summary>The parts are one checkpoint now, with that digest, in that folder.</summary>
+    public sealed record ManifestWritten(TrainingSaveId Save, string Digest, string Folder) : CoordinatorEvent;
 
     public sealed record ManifestFailed(TrainingSaveId Save, string Reason) : CoordinatorEvent;
 

@@ -54,7 +54,7 @@ internal sealed partial class CoordinatorTurn
         if (owners.Select(owner => owner.Attempt).FirstOrDefault(held => held is { IsDecided: true } && held.Attempt.Step == first.StepsDone) is { } decided)
         {
             // Somebody was told to commit, so everybody had reported.
-            ImmutableHashSet<DeviceId> done = [.. owners.Where(owner => owner.State!.Value.StepsDone > first.StepsDone).Select(owner => owner.Device)];
+            var done = owners.Where(owner => owner.State!.Value.StepsDone > first.StepsDone).ToImmutableDictionary(owner => owner.Device, owner => owner.Attempt?.Weights ?? []);
             if (SumsOf(owners, decided) is { } sums) Enter(new CoordinatorPhase.Committing(decided.Attempt, decided.Factor, sums, done));
             else Recover($"{decided.Attempt} is decided, but not all have gradients of it");
         }
@@ -63,7 +63,8 @@ internal sealed partial class CoordinatorTurn
         else
         {
             // All have applied, but perhaps nobody was told so.
-            if (owners[0].Attempt is { IsApplied: true } applied && SumsOf(owners, applied) is { } known) Effects.Add(new CoordinatorEffect.StepDone(known));
+            if (owners[0].Attempt is { IsApplied: true } applied && SumsOf(owners, applied) is { } known)
+                Effects.Add(new CoordinatorEffect.StepDone(known.WithWeights(owners.SelectMany(owner => owner.Attempt!.Weights), Settings.Chunks)));
             AtBoundary();
         }
     }

@@ -51,7 +51,7 @@ internal sealed partial class CoordinatorTurn(CoordinatorState state, long nowMs
                 DecideWhenAllAnswered();
                 break;
             case (_, CoordinatorEvent.StorageFenced fenced): Yield(fenced.Epoch); break;
-            case (_, CoordinatorEvent.ManifestWritten written) when State.Save?.Id == written.Save: EndSave(written.Digest); break;
+            case (_, CoordinatorEvent.ManifestWritten written) when State.Save?.Id == written.Save: EndSave(written.Digest, written.Folder); break;
             case (_, CoordinatorEvent.ManifestFailed failed) when State.Save?.Id == failed.Save: FailSave(failed.Reason); break;
             case (CoordinatorPhase.Waiting waiting, CoordinatorEvent.StopRequested): End(new TrainingOutcome.Failed($"Training: it was stopped while it waited. {waiting.Reason}")); break;
             case (_, CoordinatorEvent.StopRequested): State = State with { IsStopping = true }; break;
@@ -76,7 +76,7 @@ internal sealed partial class CoordinatorTurn(CoordinatorState state, long nowMs
             case (CoordinatorPhase.Running running, TrainingProtocol.Failed failed) when failed.Attempt == running.Attempt:
                 FailAttempt(running.Attempt, $"{device}: {failed.Reason}");
                 break;
-            case (CoordinatorPhase.Committing committing, TrainingProtocol.Applied applied) when applied.Attempt == committing.Attempt: Applied(committing, device); break;
+            case (CoordinatorPhase.Committing committing, TrainingProtocol.Applied applied) when applied.Attempt == committing.Attempt: Applied(committing, applied); break;
             case (_, TrainingProtocol.Snapshotted snapshotted) when snapshotted.Save == State.Save?.Id: Snapshotted(device); break;
             case (_, TrainingProtocol.Written written) when written.Save == State.Save?.Id: Written(written); break;
             case (_, TrainingProtocol.NotWritten failed) when failed.Save == State.Save?.Id && State.Save is { IsManifestSent: false }:
@@ -165,7 +165,7 @@ internal sealed partial class CoordinatorTurn(CoordinatorState state, long nowMs
             CoordinatorPhase.Running running =>
                 ToAllBut(running.Reports.ContainsKey, new TrainingProtocol.Begin(State.Epoch, plan!.Id, running.Attempt, State.State!.Value)),
             CoordinatorPhase.Committing committing =>
-                ToAllBut(committing.Done.Contains, new TrainingProtocol.Commit(State.Epoch, plan!.Id, committing.Attempt, committing.Factor)),
+                ToAllBut(committing.Done.ContainsKey, new TrainingProtocol.Commit(State.Epoch, plan!.Id, committing.Attempt, committing.Factor)),
             _ => [],
         };
         return State.Save is { IsManifestSent: false } save

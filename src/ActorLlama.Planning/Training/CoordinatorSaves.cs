@@ -43,13 +43,13 @@ internal sealed partial class CoordinatorTurn
     }
 
     /// <summary>The checkpoint is there.</summary>
-    private void EndSave(string digest)
+    private void EndSave(string digest, string folder)
     {
         var save = State.Save!;
         State = State with
         {
             Save = null,
-            Checkpoints = State.Checkpoints.Add(new TrainingCheckpoint(save.State with { Origin = digest }, save.Folder)),
+            Checkpoints = State.Checkpoints.Add(new TrainingCheckpoint(save.State with { Origin = digest }, folder)),
         };
         TellAll(new TrainingProtocol.EndSave(State.Epoch, State.Plan!.Id, save.Id, digest));
         AfterSave();

@@ -97,8 +97,8 @@ public abstract record CoordinatorPhase
     /// <summary>Until the next attempt.</summary>
     public sealed record Pausing(long UntilMs) : CoordinatorPhase;
 
-    /// <summary>Decided: the attempt is applied everywhere, with that factor.</summary>
-    public sealed record Committing(AttemptId Attempt, double? Factor, StepSums Sums, ImmutableHashSet<DeviceId> Done) : CoordinatorPhase;
+    /// <summary>Decided: the attempt is applied everywhere, with that factor. <paramref name="Done"/>: who has, with its weights' sums of squares.</summary>
+    public sealed record Committing(AttemptId Attempt, double? Factor, StepSums Sums, ImmutableDictionary<DeviceId, ImmutableArray<TrainingProtocol.ChunkNorm>> Done) : CoordinatorPhase;
 
     /// <summary>Everybody copies the state that is saved.</summary>
     public sealed record Snapshotting(ImmutableHashSet<DeviceId> Done) : CoordinatorPhase;
@@ -121,6 +121,6 @@ internal sealed record RunningTrainingSave(TrainingSaveId Id, StateId State, lon
     /// <summary>All parts are there; nobody is needed any more.</summary>
     public bool IsManifestSent { get; init; }
 
-    /// <summary>Where its files are, below the run's folder.</summary>
+    /// <summary>Where its files are while they are written, below the run's folder.</summary>
     public string Folder => $"{State.StepsDone}-{Id}";
 }

@@ -63,7 +63,7 @@ internal sealed partial class CoordinatorTurn
             TellAll(new TrainingProtocol.Abort(State.Epoch, State.Plan.Id, running.Attempt));
             End(new TrainingOutcome.NotFinite(sums.Step, tensor));
         }
-        else Enter(new CoordinatorPhase.Committing(running.Attempt, sums.Factor, sums, []));
+        else Enter(new CoordinatorPhase.Committing(running.Attempt, sums.Factor, sums, ImmutableDictionary<DeviceId, ImmutableArray<TrainingProtocol.ChunkNorm>>.Empty));
     }
 
     private StepSums Sum(AttemptId attempt, IEnumerable<TrainingProtocol.Report> reports) =>
@@ -79,9 +79,9 @@ internal sealed partial class CoordinatorTurn
         else Enter(new CoordinatorPhase.Pausing(nowMs + Settings.BackOff.DelayMs(State.Failures - 1, random)));
     }
 
-    private void Applied(CoordinatorPhase.Committing committing, DeviceId device)
+    private void Applied(CoordinatorPhase.Committing committing, TrainingProtocol.Applied applied)
     {
-        committing = committing with { Done = committing.Done.Add(device) };
+        committing = committing with { Done = committing.Done.SetItem(applied.Device, applied.Weights) };
         State = State with { Phase = committing };
         if (committing.Done.Count < State.Plan!.Devices.Length) return;
         var done = OwnerAttempts.Next(State.State!.Value, committing.Factor);
@@ -93,7 +93,7 @@ internal sealed partial class CoordinatorTurn
             Faults = done.StepsDone > State.Furthest ? 0 : State.Faults,
             Furthest = Math.Max(State.Furthest, done.StepsDone),
         };
-        Effects.Add(new CoordinatorEffect.StepDone(committing.Sums));
+        Effects.Add(new CoordinatorEffect.StepDone(committing.Sums.WithWeights(committing.Done.Values.SelectMany(norms => norms), Settings.Chunks)));
         TellAll(new TrainingProtocol.AllCommitted(State.Epoch, State.Plan.Id, committing.Attempt));
         AtBoundary();
     }

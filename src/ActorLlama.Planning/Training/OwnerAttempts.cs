@@ -58,7 +58,7 @@ internal static class OwnerAttempts
 
     public static OwnerState Report(OwnerState state, OwnerEvent.Measured measured, ImmutableArray<OwnerEffect>.Builder effects)
     {
-        var report = new TrainingProtocol.Report(state.Epoch, state.Device, measured.Attempt, state.Attempt!.Losses!.Value, measured.Norms, measured.NotFinite);
+        var report = new TrainingProtocol.Report(state.Epoch, state.Device, measured.Attempt, state.Attempt!.Losses!.Value, measured.Norms, measured.NotFinite, state.Attempt.ExpertRows, state.Attempt.Micros);
         return OwnerRules.Tell(state with { Attempt = state.Attempt with { Report = report } }, report, effects);
     }
 
@@ -74,7 +74,7 @@ internal static class OwnerAttempts
     public static OwnerState Commit(OwnerState state, TrainingProtocol.Commit commit, ImmutableArray<OwnerEffect>.Builder effects)
     {
         if (state.State is not { } held) return OwnerRules.Lose(state, commit.Plan, "it holds no state", false, effects);
-        if (commit.Attempt.Step < held.StepsDone) return OwnerRules.Tell(state, new TrainingProtocol.Applied(state.Epoch, state.Device, commit.Attempt), effects);
+        if (commit.Attempt.Step < held.StepsDone) return OwnerRules.Tell(state, new TrainingProtocol.Applied(state.Epoch, state.Device, commit.Attempt, state.Attempt is { IsApplied: true } last && last.Id == commit.Attempt ? last.Weights : []), effects);
         if (state.Attempt is not { Report: not null } attempt || attempt.Id != commit.Attempt)
             return OwnerRules.Lose(state, commit.Plan, $"it has no gradients of {commit.Attempt}", false, effects);
         OwnerRules.Tell(state, OwnerRules.Working(state), effects);
@@ -83,12 +83,12 @@ internal static class OwnerAttempts
         return state with { Attempt = attempt with { IsDecided = true, Factor = commit.Factor } };
     }
 
-    public static OwnerState EndApply(OwnerState state, ImmutableArray<OwnerEffect>.Builder effects)
+    public static OwnerState EndApply(OwnerState state, ImmutableArray<TrainingProtocol.ChunkNorm> weights, ImmutableArray<OwnerEffect>.Builder effects)
     {
         var attempt = state.Attempt!;
         return OwnerRules.Tell(
-            state with { State = Next(state.State!.Value, attempt.Factor), Attempt = attempt with { IsApplied = true } },
-            new TrainingProtocol.Applied(state.Epoch, state.Device, attempt.Id), effects);
+            state with { State = Next(state.State!.Value, attempt.Factor), Attempt = attempt with { IsApplied = true, Weights = weights } },
+            new TrainingProtocol.Applied(state.Epoch, state.Device, attempt.Id, weights), effects);
     }
 
     /// <summary>The state after a step: a skipped one counts, but updates nothing.</summary>

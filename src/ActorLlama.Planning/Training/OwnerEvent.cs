@@ -23,8 +23,11 @@ public abstract record OwnerEvent
     /// </summary>
     public sealed record Called(AttemptId Attempt) : OwnerEvent;
 
-    /// <summary>The owner's slots are through, forward and backward, and all their gradients are with their owners.</summary>
-    public sealed record Computed(AttemptId Attempt, ImmutableArray<TrainingProtocol.SlotLoss> Losses) : OwnerEvent;
+    /// <summary>
+    /// The owner's slots are through, forward and backward, and all their gradients are with their owners; with what <see cref="TrainingProtocol.Report"/> tells of it.
+    /// </summary>
+    public sealed record Computed(
+        AttemptId Attempt, ImmutableArray<TrainingProtocol.SlotLoss> Losses, ImmutableArray<long> ExpertRows, ImmutableArray<long> Micros) : OwnerEvent;
 
     /// <summary>A slot's gradient of a part of this owner has come; parts are numbered as the plan's <see cref="OwnerState.GradientParts"/>.</summary>
     public sealed record Contributed(AttemptId Attempt, int Part, int Slot) : OwnerEvent;
@@ -35,8 +38,8 @@ public abstract record OwnerEvent
     /// <summary>Something of the attempt failed here: a call was refused or lost, memory ran out.</summary>
     public sealed record AttemptFailed(AttemptId Attempt, string Reason) : OwnerEvent;
 
-    /// <summary>The update is made, of all parts.</summary>
-    public sealed record Applied(AttemptId Attempt) : OwnerEvent;
+    /// <summary>The update is made, of all parts. <paramref name="Weights"/>: sums of squares of the weights as they are now.</summary>
+    public sealed record Applied(AttemptId Attempt, ImmutableArray<TrainingProtocol.ChunkNorm> Weights) : OwnerEvent;
 
     /// <summary>The update broke off: the parts are in no state any more.</summary>
     public sealed record ApplyFailed(AttemptId Attempt, string Reason) : OwnerEvent;

@@ -21,11 +21,12 @@ public static class OwnerRules
                 Lose(state with { Loading = null }, failed.Plan, failed.Reason, failed.Damaged, effects),
             OwnerEvent.Called called when Admit(state, called.Attempt, null) is Admission.Adopt => Open(state, called.Attempt, effects),
             OwnerEvent.Contributed contributed => OwnerAttempts.Take(state, contributed, effects),
-            OwnerEvent.Computed computed when IsOpen(state, computed.Attempt) => OwnerAttempts.Measure(state, state.Attempt! with { Losses = computed.Losses }, effects),
+            OwnerEvent.Computed computed when IsOpen(state, computed.Attempt) => OwnerAttempts.Measure(
+                state, state.Attempt! with { Losses = computed.Losses, ExpertRows = computed.ExpertRows, Micros = computed.Micros }, effects),
             OwnerEvent.Measured measured when IsOpen(state, measured.Attempt) => OwnerAttempts.Report(state, measured, effects),
             // Once it has reported, nothing of the attempt is on its way here.
             OwnerEvent.AttemptFailed failed when IsOpen(state, failed.Attempt) && state.Attempt!.Report is null => OwnerAttempts.Fail(state, failed.Reason, effects),
-            OwnerEvent.Applied applied when IsApplying(state, applied.Attempt) => OwnerAttempts.EndApply(state, effects),
+            OwnerEvent.Applied applied when IsApplying(state, applied.Attempt) => OwnerAttempts.EndApply(state, applied.Weights, effects),
             OwnerEvent.ApplyFailed failed when IsApplying(state, failed.Attempt) =>
                 Lose(DropAttempt(state, effects) with { State = null, Same = null }, state.Plan!.Id, failed.Reason, false, effects),
             OwnerEvent.Written written when state.Snapshot is { } snapshot && snapshot.Save == written.Save =>

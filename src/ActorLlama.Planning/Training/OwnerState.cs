@@ -75,6 +75,12 @@ internal sealed record OwnerAttempt(AttemptId Id, GradientLedger Ledger)
 
     public ImmutableArray<TrainingProtocol.SlotLoss>? Losses { get; init; }
 
+    public ImmutableArray<long> ExpertRows { get; init; } = [];
+
+    public ImmutableArray<long> Micros { get; init; } = [];
+
+    public ImmutableArray<TrainingProtocol.ChunkNorm> Weights { get; init; } = [];
+
     public bool IsMeasuring { get; init; }
 
     public TrainingProtocol.Report? Report { get; init; }
@@ -90,7 +96,7 @@ internal sealed record OwnerAttempt(AttemptId Id, GradientLedger Ledger)
     /// <summary>The update is being made: the parts are in no state until it is.</summary>
     public bool IsApplying => IsDecided && !IsApplied;
 
-    public TrainingProtocol.HeldAttempt Held => new(Id, Report, IsDecided, Factor, IsApplied);
+    public TrainingProtocol.HeldAttempt Held => new(Id, Report, IsDecided, Factor, IsApplied, Weights);
 }
 
 /// <summary>A copy that is being written, then has been.</summary>

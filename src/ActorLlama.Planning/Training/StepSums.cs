@@ -10,6 +10,15 @@ namespace ActorLlama.Planning.Training;
 public sealed record StepSums(
     long Step, double CrossEntropy, double ZLoss, double LoadBalance, long Tokens, double RawNorm, double? Factor, string? NotFinite)
 {
+    /// <summary>Norm of all weights after the step; null: not every owner has told.</summary>
+    public double? ParamNorm { get; init; }
+
+    /// <summary>Rows by MoE layer and expert.</summary>
+    public ImmutableArray<long> ExpertRows { get; init; } = [];
+
+    /// <summary>Time of all devices, by <see cref="StepPhase"/>.</summary>
+    public ImmutableArray<long> Micros { get; init; } = [];
+
     /// <summary>Mean over tokens, with z-loss, without load balance; 0 when no token counts.</summary>
     public double LmLoss => Tokens == 0 ? 0 : (CrossEntropy + ZLoss) / Tokens;
 
@@ -35,10 +44,39 @@ public sealed record StepSums(
         foreach (var norm in norms) squares += norm.SumOfSquares;
         var scale = 1.0 / Math.Max(1, tokens);
         var raw = Math.Sqrt(squares) * scale;
-        var sums = new StepSums(step, cross, z, balance / slots, tokens, raw, null, FirstBad(all));
+        var sums = new StepSums(step, cross, z, balance / slots, tokens, raw, null, FirstBad(all))
+        {
+            ExpertRows = Totals(all.Select(report => report.ExpertRows)),
+            Micros = Totals(all.Select(report => report.Micros)),
+        };
         if (sums.NotFinite is null && !double.IsFinite(sums.Loss)) sums = sums with { NotFinite = "loss" };
         if (sums.NotFinite is null && !double.IsFinite(raw)) sums = sums with { NotFinite = "gradient norm" };
         return sums.NotFinite is not null ? sums : sums with { Factor = clipNorm is { } most && raw >= most ? scale * (most / raw) : scale };
+    }
+
+    /// <summary>With the norm of the weights, if all chunks' sums of squares are there.</summary>
+    internal StepSums WithWeights(IEnumerable<TrainingProtocol.ChunkNorm> weights, int chunks)
+    {
+        var (sum, next) = (0.0, 0);
+        foreach (var norm in weights.OrderBy(norm => norm.Chunk))
+        {
+            if (norm.Chunk != next++) return this;
+            sum += norm.SumOfSquares;
+        }
+
+        return next == chunks ? this with { ParamNorm = Math.Sqrt(sum) } : this;
+    }
+
+    private static ImmutableArray<long> Totals(IEnumerable<ImmutableArray<long>> parts)
+    {
+        var totals = Array.Empty<long>();
+        foreach (var part in parts)
+        {
+            if (part.Length > totals.Length) Array.Resize(ref totals, part.Length);
+            for (var i = 0; i < part.Length; i++) totals[i] += part[i];
+        }
+
+        return [.. totals];
     }
 
     private static string? FirstBad(IEnumerable<TrainingProtocol.Report> reports) =>

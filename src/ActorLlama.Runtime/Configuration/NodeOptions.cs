@@ -52,4 +52,5 @@ public enum BackendKind
 /// </summary>
 public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string> Seeds, TimeSpan JoinTimeout, TimeSpan RejoinFor, bool DeclaresGone);
 
-public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN);
+/// <summary>The model of this node. <paramref name="Serves"/>: false where only its shape is there, to train.</summary>
+public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN, bool Serves);

@@ -69,7 +69,7 @@ public static partial class NodeOptionsReader
         var weights = setting.OneOf(
             Root + "model.weight-dtype", setting.Text(Root + "model.weight-dtype"), ("stored", WeightType.Stored), ("int8", WeightType.Int8));
         var copies = setting.OneOf(Root + "model.weight-memory", setting.Text(Root + "model.weight-memory"), ("copied", true), ("mapped", false));
-        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"));
+        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"), setting.Flag(Root + "model.serve"));
     }
 
     private static ImmutableArray<DeviceOptions> Devices(Setting setting, Config config)

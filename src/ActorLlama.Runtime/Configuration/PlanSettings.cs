@@ -17,7 +17,10 @@ internal static class PlanSettings
             setting.Number(Root + "kv-positions", 1, int.MaxValue),
             setting.Number(Root + "kv-sequences", 1, 1 << 20)),
         setting.Number(Root + "nodes", 1, 4096),
-        (long)setting.Time(Root + "formation-timeout").TotalMilliseconds);
+        (long)setting.Time(Root + "formation-timeout").TotalMilliseconds)
+    {
+        Serves = setting.Flag("actorllama.model.serve"),
+    };
 
     private static int? Chosen(int number) => number == 0 ? null : number;
 }

@@ -25,7 +25,11 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
 
     public static Props Props(NodeContext node, NodeDevice device) => Akka.Actor.Props.Create(() => new DeviceActor(node, device));
 
-    protected override void PreStart() => _self = node.Lane.Register(Self);
+    protected override void PreStart()
+    {
+        _self = node.Lane.Register(Self);
+        if (node.Training is { } training) Context.ActorOf(training.Host(node, device), NodeTraining.HostName);
+    }
 
     protected override void PostStop() => node.Lane.Unregister(_self);
 

@@ -8,6 +8,9 @@ namespace ActorLlama.Runtime.Nodes;
 internal sealed record NodeContext(
     NodeOptions Options, NodeId Self, NodeModel Model, Lane Lane, LaneEndpoint LaneEndpoint, RouteBoard Board, NodeGauges Gauges, TimeProvider Time)
 {
+    /// <summary>What training adds; null on a node that does not train.</summary>
+    public NodeTraining? Training { get; init; }
+
     /// <summary>Milliseconds on a clock that only goes forward.</summary>
     public long NowMs => (long)Time.GetElapsedTime(0).TotalMilliseconds;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Planning.Placement;
 using ActorLlama.Planning.Saving;
 using ActorLlama.Planning.Supervision;
 using ActorLlama.Protocol;
@@ -23,6 +24,8 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<NodeId, IActorRef> _nodes = [];
     private readonly IActorRef _saver;
+    private readonly IActorRef _training = ActorRefs.Nobody;
+    private ImmutableArray<PlannedDevice> _trainingOn = [];
     private SupervisorState _state;
     private ImmutableArray<ClusterProtocol.Event> _history = [];
 
@@ -30,6 +33,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     {
         (_node, _experts) = (node, experts);
         _saver = Context.ActorOf(SaveCoordinator.Props(node), "saver");
+        if (node.Training is { } training) _training = Context.ActorOf(training.Coordinator(node), NodeTraining.HostName);
         _state = SupervisorState.Start(node.Options.Supervisor, node.NowMs);
     }
 
@@ -61,6 +65,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
                 _saver.Forward(new SaveCoordinator.Begin(save, SupervisorRules.Status(_state, _node.Self), _nodes.ToImmutableDictionary()));
                 break;
             case ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _saver.Forward(message); break;
+            case RunProtocol.Start or RunProtocol.Get or RunProtocol.Stop: _training.Forward(message); break;
             case ClusterEvent.MemberUp up: Welcome(up.Member); break;
             case ClusterEvent.MemberRemoved gone: Lose(Membership.IdOf(gone.Member), left: gone.PreviousStatus == MemberStatus.Exiting); break;
             case PlanTick: Step(new SupervisorEvent.Tick()); break;
@@ -97,6 +102,19 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
         (_state, var effects) = SupervisorRules.Step(_state, happened, _node.NowMs);
         if (_state.Plan.Epoch != epoch) _saver.Tell(new SaveCoordinator.Happened(new SaveEvent.Replanned(_state.Plan.Epoch, _state.Cause)));
         foreach (var effect in effects) Perform(effect);
+        TellTraining();
+    }
+
+    /// <summary>Not before all members have been heard: a run that is taken over goes on with all of them.</summary>
+    private void TellTraining()
+    {
+        if (_state.State == ClusterState.Forming) return;
+        var devices = _state.Devices;
+        if (devices.SequenceEqual(_trainingOn)) return;
+        _trainingOn = devices;
+        var hosts = _state.Nodes.Where(offer => _nodes.ContainsKey(offer.Node)).SelectMany(offer => offer.Devices.Select((device, i) =>
+            KeyValuePair.Create(new DeviceId(offer.Node, device.Name), Context.ActorSelection(_nodes[offer.Node].Path / $"device-{i}" / NodeTraining.HostName))));
+        _training.Tell(new TrainingMembers(devices, hosts.ToImmutableDictionary()));
     }
 
     private void Perform(SupervisorEffect effect)

@@ -1,46 +1,52 @@
 using ActorLlama.Model;
+using ActorLlama.Protocol;
 using static TorchSharp.torch;
 
 namespace ActorLlama.Training;
 
 /// <summary>
-/// One microbatch through all segments and back, segment by segment and within it slot by slot in slot order: the schedule that training actors follow together. Gradients go to
-/// their owners; nothing stays behind but they.
+/// One device's slots of a microbatch through all segments and back, segment by segment and within it slot by slot in slot order. Gradients go to their owners; nothing stays behind
+/// but they. On the device's thread.
 /// </summary>
 internal sealed class BatchPass : IDisposable
 {
     private readonly LlamaConfig _config;
     private readonly TrainerOptions _options;
-    private readonly LocalDevices _devices;
+    private readonly IExchange _exchange;
     private readonly LossSums _losses;
-    private readonly TrainingSlot[] _slots;
+    private readonly (int Number, TrainingSlot Data)[] _slots;
     private readonly bool _isTraining;
     private readonly double _balanceScale;
-    private readonly Tensor[] _x;
-    private readonly List<Tensor[]> _inputs = [];
-    private readonly List<(SegmentCopies Segment, LayerRun[] Runs)> _graphs = [];
+    private readonly Tensor?[] _x;
+    private readonly List<Tensor?[]> _inputs = [];
+    private readonly List<(TrunkSegment Segment, LayerRun?[] Runs)> _graphs = [];
 
     /// <param name="config">The model.</param>
     /// <param name="options">How it is trained.</param>
-    /// <param name="devices">Devices and owners.</param>
+    /// <param name="exchange">The owners of its parameters.</param>
     /// <param name="losses">Where losses go.</param>
-    /// <param name="slots">The microbatch.</param>
+    /// <param name="slots">Numbers, ascending, and contents.</param>
     /// <param name="balanceScale">What a slot's load-balance loss in one layer counts in the sum over tokens; null: forward only.</param>
-    public BatchPass(LlamaConfig config, TrainerOptions options, LocalDevices devices, LossSums losses, TrainingSlot[] slots, double? balanceScale)
+    public BatchPass(
+        LlamaConfig config, TrainerOptions options, IExchange exchange, LossSums losses, (int Number, TrainingSlot Data)[] slots, double? balanceScale)
     {
-        (_config, _options, _devices, _losses, _slots) = (config, options, devices, losses, slots);
+        (_config, _options, _exchange, _losses, _slots) = (config, options, exchange, losses, slots);
         (_isTraining, _balanceScale) = (balanceScale is not null, balanceScale ?? 0);
-        _x = new Tensor[slots.Length];
+        _x = new Tensor?[slots.Length];
     }
 
-    public void Run()
+    public async Task RunAsync()
     {
-        Embed();
-        for (var layer = 0; layer < _config.Layers; layer++) Forward(layer);
-        Head();
+        await EmbedAsync();
+        for (var layer = 0; layer < _config.Layers; layer++) await ForwardAsync(layer);
+        await HeadAsync();
         if (!_isTraining) return;
-        for (var layer = _config.Layers - 1; layer >= 0; layer--) Backward(layer);
-        EmbedBackward();
+        for (var layer = _config.Layers - 1; layer >= 0; layer--) await BackwardAsync(layer);
+        for (var i = 0; i < _slots.Length; i++)
+        {
+            using var gradients = TrunkSegment.EmbedBackward(_config, _slots[i].Data, _x[i]!);
+            await _exchange.Scatter(_slots[i].Number, 0, gradients);
+        }
     }
 
     public void Dispose()
@@ -50,133 +56,136 @@ internal sealed class BatchPass : IDisposable
         Drop(_x);
     }
 
-    private void Embed()
+    private async Task EmbedAsync()
     {
-        using var segment = new SegmentCopies(this, 0);
-        for (var i = 0; i < _slots.Length; i++) _x[i] = segment.Of(i).Embed(_slots[i]);
+        using var segment = await _exchange.Gather(0, ExchangePass.Forward);
+        for (var i = 0; i < _slots.Length; i++) _x[i] = segment.Embed(_slots[i].Data);
     }
 
-    private void Forward(int layer)
+    private async Task ForwardAsync(int layer)
     {
         var keeps = _isTraining && !_options.Rematerialises;
-        var segment = new SegmentCopies(this, TrunkSegments.OfLayer(layer));
-        var runs = new List<LayerRun>();
+        var segment = await _exchange.Gather(TrunkSegments.OfLayer(layer), ExchangePass.Forward);
+        var runs = new LayerRun?[_slots.Length];
+        var routed = new Answer<Tensor>?[_slots.Length];
+        if (_isTraining && !keeps) _inputs.Add(new Tensor?[_slots.Length]);
         try
         {
-            for (var i = 0; i < _slots.Length; i++)
-            {
-                var run = segment.Of(i).Run(_x[i], _slots[i], keeps, _options.LoadBalanceWeight);
-                runs.Add(run);
-                var y = Output(layer, run);
-                if (run.Experts is { } experts) _losses.AddLayer(layer, run.Balance, experts.Span);
-                if (_isTraining && !keeps)
-                {
-                    if (i == 0) _inputs.Add(new Tensor[_slots.Length]);
-                    _inputs[layer][i] = _x[i];
-                }
-                else _x[i].Dispose();
-                _x[i] = y;
-                if (!keeps) run.Dispose();
-            }
+            await InTurnAsync(routed, Start, FinishAsync);
         }
         finally
         {
-            if (keeps) _graphs.Add((segment, [.. runs]));
-            else segment.Dispose();
+            if (keeps) _graphs.Add((segment, runs));
+            else Drop(segment, runs);
+        }
+
+        void Start(int i)
+        {
+            var run = runs[i] = segment.Run(_x[i]!, _slots[i].Data, keeps, _options.LoadBalanceWeight);
+            if (run.Experts is not { } experts) return;
+            _losses.AddLayer(_slots[i].Number, layer, run.Balance, experts.Span);
+            routed[i] = _exchange.RunExperts(_slots[i].Number, layer, run.Rows, experts);
+        }
+
+        async Task FinishAsync(int i)
+        {
+            using var rows = routed[i] is { } answer ? await answer : null;
+            var y = runs[i]!.Output(rows);
+            if (_isTraining && !keeps) _inputs[layer][i] = _x[i];
+            else _x[i]!.Dispose();
+            _x[i] = y;
+            if (keeps) return;
+            runs[i]!.Dispose();
+            runs[i] = null;
         }
     }
 
-    private Tensor Output(int layer, LayerRun run)
+    /// <summary>Starts and finishes all slots. While one waits for the experts, the next is started; no more, for each holds its activations.</summary>
+    private async Task InTurnAsync(Answer<Tensor>?[] answers, Action<int> start, Func<int, Task> finishAsync)
     {
-        if (run.Experts is not { } experts) return run.Output(null);
-        using var routed = _devices.Run(layer, run.Rows, experts);
-        return run.Output(routed);
+        var next = 0;
+        for (var i = 0; i < answers.Length; i++)
+        {
+            start(i);
+            await _exchange.Yield();
+            while (next < i || (next == i && answers[i] is not { IsCompleted: false })) await finishAsync(next++);
+        }
+        while (next < answers.Length) await finishAsync(next++);
     }
 
-    private void Head()
+    private async Task HeadAsync()
     {
-        using var phase = _devices.Clock.Enter(StepPhase.Head);
-        using var segment = new SegmentCopies(this, TrunkSegments.Head(_config));
+        var head = TrunkSegments.Head(_config);
+        using var segment = await _exchange.Gather(head, ExchangePass.Forward);
         for (var i = 0; i < _slots.Length; i++)
         {
-            var (loss, gradients) = segment.Of(i).Head(_x[i], _slots[i], _options.ZLossWeight, _isTraining);
-            _losses.Add(loss);
-            if (gradients is not null) Take(i, gradients);
+            if (Head(segment, i) is { } gradients) await TakeAsync(i, head, gradients);
+            await _exchange.Yield();
         }
     }
 
-    private void Backward(int layer)
+    private SegmentGradients? Head(TrunkSegment segment, int i)
     {
-        var (segment, runs) = _options.Rematerialises ? (new SegmentCopies(this, TrunkSegments.OfLayer(layer)), null) : _graphs[layer];
+        using var phase = _exchange.Clock.Enter(StepPhase.Head);
+        var (loss, gradients) = segment.Head(_x[i]!, _slots[i].Data, _options.ZLossWeight, _isTraining);
+        _losses.Add(_slots[i].Number, loss);
+        return gradients;
+    }
+
+    private async Task BackwardAsync(int layer)
+    {
+        var number = TrunkSegments.OfLayer(layer);
+        var (segment, runs) = _options.Rematerialises ? (await _exchange.Gather(number, ExchangePass.Recompute), new LayerRun?[_slots.Length]) : _graphs[layer];
+        var rows = new Answer<Tensor>?[_slots.Length];
         try
         {
-            for (var i = 0; i < _slots.Length; i++)
-            {
-                var run = runs?[i] ?? segment.Of(i).Run(_inputs[layer][i], _slots[i], keepsGraph: true, _options.LoadBalanceWeight);
-                try
-                {
-                    using var rows = run.Experts is { } experts ? _devices.Backward(layer, run.Rows, experts, _x[i]) : null;
-                    Take(i, run.Backward(_x[i], rows, _balanceScale));
-                }
-                finally
-                {
-                    run.Dispose();
-                }
-                if (_options.Rematerialises) _inputs[layer][i].Dispose();
-            }
+            await InTurnAsync(rows, Start, FinishAsync);
         }
         finally
         {
-            segment.Dispose();
+            Drop(segment, runs);
+            if (!_options.Rematerialises) _graphs.RemoveAt(layer);
         }
-    }
 
-    private void EmbedBackward()
-    {
-        using var segment = new SegmentCopies(this, 0);
-        for (var i = 0; i < _slots.Length; i++)
+        void Start(int i)
         {
-            using var gradients = segment.Of(i).EmbedBackward(_slots[i], _x[i]);
-            _devices.Add(gradients);
+            var run = runs[i] ??= segment.Run(_inputs[layer][i]!, _slots[i].Data, keepsGraph: true, _options.LoadBalanceWeight);
+            if (run.Experts is { } experts) rows[i] = _exchange.RunExpertsBackward(_slots[i].Number, layer, run.Rows, experts, _x[i]!);
+        }
+
+        async Task FinishAsync(int i)
+        {
+            using var gradient = rows[i] is { } answer ? await answer : null;
+            await TakeAsync(i, number, runs[i]!.Backward(_x[i]!, gradient, _balanceScale));
+            runs[i]!.Dispose();
+            runs[i] = null;
+            if (!_options.Rematerialises) return;
+            _inputs[layer][i]!.Dispose();
+            _inputs[layer][i] = null;
         }
     }
 
     /// <summary>Hands the parameters' gradients to their owners; the input's takes the place of the output's.</summary>
-    private void Take(int slot, SegmentGradients gradients)
+    private async Task TakeAsync(int i, int segment, SegmentGradients gradients)
     {
-        _devices.Add(gradients);
-        _x[slot].Dispose();
-        _x[slot] = gradients.Input!;
-        (gradients with { Input = null }).Dispose();
+        using var parameters = gradients with { Input = null };
+        _x[i]!.Dispose();
+        _x[i] = gradients.Input!;
+        await _exchange.Scatter(_slots[i].Number, segment, parameters);
     }
 
-    private static void Drop(SegmentCopies segment, LayerRun[] runs)
+    private static void Drop(TrunkSegment segment, IEnumerable<LayerRun?> runs)
     {
-        foreach (var run in runs) run.Dispose();
+        foreach (var run in runs) run?.Dispose();
         segment.Dispose();
     }
 
     private static void Drop(Tensor?[] tensors)
     {
-        foreach (var tensor in tensors) tensor?.Dispose();
-    }
-
-    /// <summary>A segment gathered on each device that has one of the slots: even shares of them, in order.</summary>
-    private sealed class SegmentCopies(BatchPass pass, int segment) : IDisposable
-    {
-        private readonly Dictionary<int, TrunkSegment> _copies = [];
-
-        public TrunkSegment Of(int slot)
+        for (var i = 0; i < tensors.Length; i++)
         {
-            var device = (int)((long)slot * pass._devices.Count / pass._slots.Length);
-            if (!_copies.TryGetValue(device, out var copy)) _copies[device] = copy = pass._devices.Gather(device, segment);
-            return copy;
-        }
-
-        public void Dispose()
-        {
-            foreach (var copy in _copies.Values) copy.Dispose();
-            _copies.Clear();
+            tensors[i]?.Dispose();
+            tensors[i] = null;
         }
     }
 }

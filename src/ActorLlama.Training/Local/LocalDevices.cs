@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.Model;
+using ActorLlama.Protocol;
 using static TorchSharp.torch;
 
 namespace ActorLlama.Training;
@@ -27,7 +28,7 @@ internal sealed class LocalDevices : IDisposable
             for (var device = 0; device < options.Devices; device++)
             {
                 _backends.Add(new TorchBackend(config, options.Device, options.Compute, options.Strategy));
-                var pieces = Enumerable.Range(0, options.Pieces).Where(piece => piece % options.Devices == device);
+                var pieces = Enumerable.Range(0, options.Pieces).Where(piece => piece * options.Devices / options.Pieces == device);
                 _trunks.Add(ParameterShard.Load(Chunks.TrunkOf(config, pieces), options.Weights, options.Device, weights, moments));
             }
             var count = Chunks.Experts / options.ExpertShards;
@@ -55,30 +56,8 @@ internal sealed class LocalDevices : IDisposable
 
     public IReadOnlyList<TorchBackend> Backends => _backends;
 
-    /// <summary>A segment on a device, its parameters gathered from all.</summary>
-    public TrunkSegment Gather(int device, int segment)
-    {
-        using var noGrad = no_grad();
-        using var scope = NewDisposeScope();
-        return new TrunkSegment(_backends[device], _config, segment, _segments[segment], Whole);
-    }
-
-    /// <summary>Adds a slot's gradients to their owners' sums.</summary>
-    public void Add(SegmentGradients gradients)
-    {
-        using var phase = Clock.Enter(StepPhase.Sums);
-        using var noGrad = no_grad();
-        foreach (var (name, gradient) in gradients.Parameters)
-            foreach (var trunk in _trunks) trunk.Add(name, gradient);
-    }
-
-    /// <summary>Has the experts run over a slot's rows.</summary>
-    public Tensor Run(int layer, Tensor rows_SD, ReadOnlyMemory<int> experts) =>
-        Shared(rows_SD, experts, (owner, rows, of, _) => owner.Run(layer, rows, of.Span), null);
-
-    /// <summary>Has the experts go back over them.</summary>
-    public Tensor Backward(int layer, Tensor rows_SD, ReadOnlyMemory<int> experts, Tensor gradient_SD) =>
-        Shared(rows_SD, experts, (owner, rows, of, gradient) => owner.Backward(layer, rows, of.Span, gradient!), gradient_SD);
+    /// <summary>How a device reaches all of them: every answer is there at once.</summary>
+    public IExchange ExchangeOf(int device) => new CallExchange(this, device);
 
     /// <summary>Copies of the experts in the compute type are made anew.</summary>
     public void Refresh() => _experts.ForEach(owner => owner.Refresh());
@@ -90,10 +69,25 @@ internal sealed class LocalDevices : IDisposable
         _backends.ForEach(backend => backend.Dispose());
     }
 
+    private TrunkSegment Gather(int device, int segment)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        return new TrunkSegment(_backends[device], _config, segment, _segments[segment], Whole);
+    }
+
     private Tensor Whole(string name)
     {
         var parts = _trunks.SelectMany(trunk => trunk.Find(name)).OrderBy(part => part.Range.Start).Select(part => part.Weight).ToList();
         return parts.Count == 1 ? parts[0] : cat(parts);
+    }
+
+    private void Add(SegmentGradients gradients)
+    {
+        using var phase = Clock.Enter(StepPhase.Sums);
+        using var noGrad = no_grad();
+        foreach (var (name, gradient) in gradients.Parameters)
+            foreach (var trunk in _trunks) trunk.Add(name, gradient);
     }
 
     /// <summary>Each shard's rows to it, in their order, and its answers to their places.</summary>
@@ -114,5 +108,26 @@ internal sealed class LocalDevices : IDisposable
             result_SD.index_copy_(0, at, answer);
         }
         return result_SD.DetachFromDisposeScope();
+    }
+
+    private sealed class CallExchange(LocalDevices all, int device) : IExchange
+    {
+        public PhaseClock Clock => all.Clock;
+
+        public Answer<TrunkSegment> Gather(int segment, ExchangePass pass) => Answer<TrunkSegment>.Of(all.Gather(device, segment));
+
+        public Answer<Tensor> RunExperts(int slot, int layer, Tensor rows_SD, ReadOnlyMemory<int> experts) =>
+            Answer<Tensor>.Of(all.Shared(rows_SD, experts, (owner, rows, of, _) => owner.Run(layer, rows, of.Span), null));
+
+        public Answer<Tensor> RunExpertsBackward(int slot, int layer, Tensor rows_SD, ReadOnlyMemory<int> experts, Tensor gradient_SD) =>
+            Answer<Tensor>.Of(all.Shared(rows_SD, experts, (owner, rows, of, gradient) => owner.Backward(layer, rows, of.Span, gradient!), gradient_SD));
+
+        public Answer<bool> Scatter(int slot, int segment, SegmentGradients gradients)
+        {
+            all.Add(gradients);
+            return Yield();
+        }
+
+        public Answer<bool> Yield() => Answer<bool>.Of(true);
     }
 }

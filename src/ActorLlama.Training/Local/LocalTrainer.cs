@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
 using ActorLlama.Model;
+using ActorLlama.Planning.Training;
+using ActorLlama.Protocol;
 using static TorchSharp.torch;
 
 namespace ActorLlama.Training;
@@ -62,40 +65,46 @@ public sealed class LocalTrainer : IDisposable
         if (batch.Rows % _options.GradientAccumulation != 0)
             throw new InvalidDataException(
                 $"Training: {batch.Rows} sequences cannot be shared among gradient_accumulation_steps={_options.GradientAccumulation}. Choose a number that divides them.");
-        _devices.Clock.Restart();
+        _devices.Clock.Restart(StepPhase.Trunk);
         foreach (var shard in _devices.Shards) shard.ClearGradients();
-        var losses = Pass(batch, isTraining: true);
-        var scale = 1.0 / Math.Max(1, losses.TotalWeights);
-        var (norm, bad) = GradientNorm();
-        norm *= scale;
+        var report = Pass(batch, isTraining: true);
+        var (squares, bad) = GradientSquares();
+        var sums = SumsOf(batch, report with { Norms = squares, NotFinite = bad }, _devices.Chunks.Count);
+        var losses = BatchLoss.Of(_config, sums);
         var rate = _options.LearningRates.At(Updates);
-        bad = double.IsFinite(losses.Loss) ? bad : "loss";
-        if (bad is not null) return new StepResult(losses, norm, norm, Norm(shard => shard.WeightSquares(_devices.Chunks)), rate, bad);
-        var isClipped = _options.ClipNorm > 0 && norm >= _options.ClipNorm;
-        var factor = isClipped ? scale * (_options.ClipNorm / norm) : scale;
+        if (sums.NotFinite is { } what) return new StepResult(losses, sums.RawNorm, sums.RawNorm, ParameterNorm(), rate, double.IsFinite(sums.Loss) ? what : "loss");
         Updates++;
-        Update(rate, factor);
-        return new StepResult(losses, norm, isClipped ? _options.ClipNorm : norm, Norm(shard => shard.WeightSquares(_devices.Chunks)), rate, null);
+        Update(rate, sums.Factor!.Value);
+        return new StepResult(losses, sums.RawNorm, sums.ClippedNorm, ParameterNorm(), rate, null);
     }
 
     /// <summary>The losses of a batch; nothing changes.</summary>
-    public BatchLoss Evaluate(TrainingBatch batch) => Pass(batch, isTraining: false);
+    public BatchLoss Evaluate(TrainingBatch batch) => BatchLoss.Of(_config, SumsOf(batch, Pass(batch, isTraining: false), chunks: 0));
 
     public void Dispose() => _devices.Dispose();
 
-    private BatchLoss Pass(TrainingBatch batch, bool isTraining)
+    private StepSums SumsOf(TrainingBatch batch, TrainingProtocol.Report report, int chunks) =>
+        StepSums.Of(Updates, [report], batch.Rows, chunks, _options.ClipNorm > 0 ? _options.ClipNorm : null);
+
+    /// <summary>All slots forward and, in training, back: device by device, so in slot order.</summary>
+    private TrainingProtocol.Report Pass(TrainingBatch batch, bool isTraining)
     {
-        var losses = new LossSums(_config, batch.Rows);
-        var moeLayers = Math.Max(1, _config.IsMoe.Count(isMoe => isMoe));
-        double? balanceScale = isTraining ? (double)Math.Max(1, batch.TotalWeights) / (batch.Rows * moeLayers) : null;
-        var parts = isTraining ? _options.GradientAccumulation : 1;
-        for (var part = 0; part < parts; part++)
+        var losses = new LossSums(_config);
+        var slots = new MicrobatchSlots(batch.Rows, isTraining ? _options.GradientAccumulation : 1);
+        double? balanceScale = isTraining ? slots.BalanceScale(_config, batch.TotalWeights) : null;
+        for (var part = 0; part < slots.Parts; part++)
         {
-            var slots = Enumerable.Range(0, batch.Rows).Where(row => row % parts == part).Select(row => TrainingSlot.Of(batch, row)).ToArray();
-            using var pass = new BatchPass(_config, _options, _devices, losses, slots, balanceScale);
-            pass.Run();
+            var numbers = slots.Of(part);
+            foreach (var mine in numbers.GroupBy(slot => (int)((long)(slot - numbers[0]) * _devices.Count / numbers.Length)))
+            {
+                using var pass = new BatchPass(
+                    _config, _options, _devices.ExchangeOf(mine.Key), losses, [.. mine.Select(slot => (slot, TrainingSlot.Of(batch, slots.RowOf(slot))))], balanceScale);
+                var running = pass.RunAsync();
+                if (!running.IsCompleted) throw new InvalidOperationException("Training: a pass waits, though all its owners answer at once.");
+                running.GetAwaiter().GetResult();
+            }
         }
-        return losses.Result();
+        return new TrainingProtocol.Report(0, default, default, losses.Losses, [], null, losses.ExpertRows, []);
     }
 
     private void Update(double rate, double factor)
@@ -105,23 +114,13 @@ public sealed class LocalTrainer : IDisposable
         _devices.Refresh();
     }
 
-    private (double Norm, string? NotFinite) GradientNorm()
+    private (ImmutableArray<TrainingProtocol.ChunkNorm> Squares, TrainingProtocol.BadTensor? NotFinite) GradientSquares()
     {
         using var phase = _devices.Clock.Enter(StepPhase.Sums);
-        var all = _devices.Shards.Select(shard => shard.GradientSquares(_devices.Chunks)).ToList();
-        var bad = all.Select(part => part.NotFinite).OfType<string>().ToHashSet();
-        return (Root(all.Select(part => part.Squares)), ParameterTable.Of(_config).Parameters.FirstOrDefault(parameter => bad.Contains(parameter.Name))?.Name);
+        return ChunkSums.OfGradients(_devices.Shards, _devices.Chunks, ParameterTable.Of(_config), Enumerable.Range(0, _devices.Chunks.Count));
     }
 
-    private double Norm(Func<ParameterShard, IReadOnlyDictionary<int, double>> squares) => Root([.. _devices.Shards.Select(squares)]);
-
-    /// <summary>Root of the sum over chunks, ascending: each belongs to one owner.</summary>
-    private static double Root(IEnumerable<IReadOnlyDictionary<int, double>> squares)
-    {
-        var sum = 0.0;
-        foreach (var (_, square) in squares.SelectMany(part => part).OrderBy(part => part.Key)) sum += square;
-        return Math.Sqrt(sum);
-    }
+    private double ParameterNorm() => Math.Sqrt(ChunkSums.OfWeights(_devices.Shards, _devices.Chunks, Enumerable.Range(0, _devices.Chunks.Count)).Sum(norm => norm.SumOfSquares));
 
     private IEnumerable<(string Name, TensorData Data)> Contents(string prefix, Func<OwnedRange, Tensor> of)
     {

@@ -1,32 +1,39 @@
 using System.Collections.Immutable;
 using ActorLlama.Model;
+using ActorLlama.Protocol;
 
 namespace ActorLlama.Training;
 
-/// <summary>The losses of a batch as they come in, slot by slot.</summary>
-internal sealed class LossSums(LlamaConfig config, int slots)
+/// <summary>The losses of slots as they come in, and how their rows are spread over the experts.</summary>
+internal sealed class LossSums(LlamaConfig config)
 {
-    private readonly long[][] _experts = [.. config.IsMoe.Where(isMoe => isMoe).Select(_ => new long[config.Experts])];
-    private double _cross, _z, _balance;
-    private int _tokens;
+    private readonly long[] _rows = new long[config.IsMoe.Count(isMoe => isMoe) * config.Experts];
+    private readonly SortedDictionary<int, (SlotLoss Loss, double Balance)> _slots = [];
 
     /// <summary>The place of a layer among those with experts.</summary>
     public static int MoeIndex(LlamaConfig config, int layer) => config.IsMoe.Take(layer).Count(isMoe => isMoe);
 
-    public void Add(SlotLoss loss) => (_cross, _z, _tokens) = (_cross + loss.CrossEntropy, _z + loss.ZLoss, _tokens + loss.Tokens);
-
-    public void AddLayer(int layer, double balance, ReadOnlySpan<int> experts)
+    /// <summary>By slot, ascending.</summary>
+    public ImmutableArray<TrainingProtocol.SlotLoss> Losses
     {
-        _balance += balance;
-        var counts = _experts[MoeIndex(config, layer)];
-        foreach (var expert in experts) counts[expert]++;
+        get
+        {
+            var layers = Math.Max(1, config.IsMoe.Count(isMoe => isMoe));
+            return [.. _slots.Select(slot => new TrainingProtocol.SlotLoss(
+                slot.Key, slot.Value.Loss.CrossEntropy, slot.Value.Loss.ZLoss, slot.Value.Balance / layers, slot.Value.Loss.Tokens))];
+        }
     }
 
-    public BatchLoss Result()
+    /// <summary>Rows of each expert, MoE layer by MoE layer.</summary>
+    public ImmutableArray<long> ExpertRows => [.. _rows];
+
+    public void Add(int slot, SlotLoss loss) => _slots[slot] = _slots.GetValueOrDefault(slot) with { Loss = loss };
+
+    public void AddLayer(int slot, int layer, double balance, ReadOnlySpan<int> experts)
     {
-        var tokens = Math.Max(1, _tokens);
-        var balance = _balance / (slots * Math.Max(1, _experts.Length));
-        var lm = (_cross + _z) / tokens;
-        return new(lm + balance, lm, _z / tokens, balance, _tokens, [.. _experts.Select(counts => counts.ToImmutableArray())]);
+        var sums = _slots.GetValueOrDefault(slot);
+        _slots[slot] = sums with { Balance = sums.Balance + balance };
+        var first = MoeIndex(config, layer) * config.Experts;
+        foreach (var expert in experts) _rows[first + expert]++;
     }
 }

@@ -1,25 +1,8 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
+using ActorLlama.Protocol;
 
 namespace ActorLlama.Training;
-
-/// <summary>What a step's time is spent on.</summary>
-public enum StepPhase : byte
-{
-    /// <summary>Layers but their routed experts, and the embedding; forward, again, and back.</summary>
-    Trunk = 0,
-
-    /// <summary>Routed experts, with sorting rows and placing answers.</summary>
-    Experts = 1,
-
-    /// <summary>Final norm, head and loss, and back.</summary>
-    Head = 2,
-
-    /// <summary>Sums of gradients, and norms.</summary>
-    Sums = 3,
-
-    /// <summary>The optimizer.</summary>
-    Update = 4,
-}
 
 /// <summary>Time by phase: at any moment one phase's clock runs. For one thread.</summary>
 internal sealed class PhaseClock
@@ -30,11 +13,20 @@ internal sealed class PhaseClock
 
     public IReadOnlyList<TimeSpan> Spent => _spent;
 
-    /// <summary>Starts anew, in the trunk.</summary>
-    public void Restart()
+    /// <summary>Starts anew, in that phase.</summary>
+    public void Restart(StepPhase phase)
     {
         Array.Clear(_spent);
-        (_phase, _since) = (StepPhase.Trunk, Stopwatch.GetTimestamp());
+        (_phase, _since) = (phase, Stopwatch.GetTimestamp());
+    }
+
+    /// <summary>Microseconds by phase until now; all clocks start anew.</summary>
+    public ImmutableArray<long> Take()
+    {
+        Switch(_phase);
+        ImmutableArray<long> micros = [.. _spent.Select(spent => (long)spent.TotalMicroseconds)];
+        Array.Clear(_spent);
+        return micros;
     }
 
     /// <summary>Counts for a phase until what is returned is disposed; then for the phase before.</summary>

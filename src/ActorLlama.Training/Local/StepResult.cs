@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using ActorLlama.Model;
+using ActorLlama.Planning.Training;
 
 namespace ActorLlama.Training;
 
@@ -13,6 +15,10 @@ public sealed record BatchLoss(
     double Loss, double LmLoss, double ZLoss, double LoadBalance, int TotalWeights, ImmutableArray<ImmutableArray<long>> ExpertTokens)
 {
     public double Perplexity => Math.Exp(LmLoss);
+
+    internal static BatchLoss Of(LlamaConfig config, StepSums sums) => new(
+        sums.Loss, sums.LmLoss, sums.ZLoss / Math.Max(1, sums.Tokens), sums.LoadBalance, (int)sums.Tokens,
+        [.. sums.ExpertRows.Chunk(Math.Max(1, config.Experts)).Select(layer => layer.ToImmutableArray())]);
 }
 
 /// <summary>One training step.</summary>

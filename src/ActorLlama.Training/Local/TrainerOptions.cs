@@ -1,4 +1,5 @@
 using ActorLlama.Model;
+using ActorLlama.Planning.Training;
 
 namespace ActorLlama.Training;
 
@@ -15,7 +16,7 @@ public sealed record TrainerOptions
     public int ExpertShards { get; init; } = 1;
 
     /// <summary>Pieces that a trunk parameter can be shared out in, and norms are summed by; at least <see cref="Devices"/>.</summary>
-    public int Pieces { get; init; } = 16;
+    public int Pieces { get; init; } = new TrainingPlanOptions().Pieces;
 
     /// <summary><c>dtype</c>: what is computed in.</summary>
     public ActivationType Compute { get; init; } = ActivationType.Float32;

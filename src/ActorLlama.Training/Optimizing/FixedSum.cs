@@ -9,17 +9,31 @@ internal static class FixedSum
 {
     private const long PieceElements = 1 << 20;
 
-    /// <summary>Sum of squares of elements [start, start + count) of a flat tensor, in double. Not finite exactly when an element is not.</summary>
-    public static double OfSquares(Tensor flat, long start, long count)
+    /// <summary>A flat tensor's elements for sums over many parts of it. Float32 in the processor's memory is read where it is, all else piece by piece.</summary>
+    public readonly ref struct Values(Tensor flat)
     {
-        var sum = 0.0;
-        for (long at = 0; at < count; at += PieceElements)
+        private readonly Tensor _flat = flat;
+        private readonly ReadOnlySpan<float> _plain = flat.dtype == ScalarType.Float32 && flat.device_type == TorchSharp.DeviceType.CPU && flat.NumberOfElements <= int.MaxValue / sizeof(float)
+            ? MemoryMarshal.Cast<byte, float>(flat.bytes)
+            : [];
+
+        /// <summary>Sum of squares of elements [start, start + count), in double. Not finite exactly when an element is not.</summary>
+        public double OfSquares(long start, long count)
+        {
+            var sum = 0.0;
+            for (long at = 0; at < count; at += PieceElements)
+            {
+                var piece = Math.Min(PieceElements, count - at);
+                sum += _plain.IsEmpty ? Copied(start + at, piece) : FixedSum.OfSquares(_plain.Slice((int)(start + at), (int)piece));
+            }
+            return sum;
+        }
+
+        private double Copied(long start, long count)
         {
             using var scope = NewDisposeScope();
-            var piece = flat.narrow(0, start + at, Math.Min(PieceElements, count - at)).to(ScalarType.Float32).cpu();
-            sum += OfSquares(MemoryMarshal.Cast<byte, float>(piece.bytes));
+            return FixedSum.OfSquares(MemoryMarshal.Cast<byte, float>(_flat.narrow(0, start, count).to(ScalarType.Float32).cpu().bytes));
         }
-        return sum;
     }
 
     /// <summary>Sixteen lanes, added up from the lowest, then what is left over.</summary>

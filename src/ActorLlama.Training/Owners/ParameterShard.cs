@@ -62,6 +62,28 @@ public sealed class ParameterShard : IDisposable
         foreach (var range in _byName[name]) range.Gradient.PlusInPlace(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
     }
 
+    /// <summary>What it holds of these parameters, one behind the other, in the order named: flat, of that type, the caller's.</summary>
+    public Tensor Flat(IEnumerable<Parameter> parameters, ScalarType type)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var parts = parameters.SelectMany(parameter => _byName[parameter.Name]).Select(range => range.Weight.dtype == type ? range.Weight.alias() : range.Weight.to(type)).ToList();
+        return (parts.Count == 0 ? empty(0, type) : cat(parts)).DetachFromDisposeScope();
+    }
+
+    /// <summary>Adds a slot's gradients of what <see cref="Flat"/> gives. Callers come in slot order.</summary>
+    public void AddFlat(IEnumerable<Parameter> parameters, Tensor flat)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        var at = 0L;
+        foreach (var range in parameters.SelectMany(parameter => _byName[parameter.Name]))
+        {
+            range.Gradient.PlusInPlace(flat.narrow(0, at, range.Range.Elements));
+            at += range.Range.Elements;
+        }
+    }
+
     /// <summary>Forgets the step's gradients.</summary>
     public void ClearGradients()
     {
@@ -100,13 +122,16 @@ public sealed class ParameterShard : IDisposable
         var sums = new SortedDictionary<int, double>();
         string? notFinite = null;
         foreach (var range in _ranges)
+        {
+            var values = new FixedSum.Values(of(range));
             foreach (var (chunk, start, elements) in chunks.Of(range.Range.Parameter))
             {
                 if (start < range.Range.Start || start + elements > range.Range.End) continue;
-                var squares = FixedSum.OfSquares(of(range), start - range.Range.Start, elements);
+                var squares = values.OfSquares(start - range.Range.Start, elements);
                 if (!double.IsFinite(squares)) notFinite ??= range.Range.Parameter.Name;
                 sums[chunk] = sums.GetValueOrDefault(chunk) + squares;
             }
+        }
         return (sums, notFinite);
     }
 }

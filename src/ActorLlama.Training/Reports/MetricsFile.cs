@@ -14,7 +14,7 @@ public sealed class MetricsFile : IDisposable
     /// <exception cref="IOException">The file cannot be written.</exception>
     public MetricsFile(string path)
     {
-        var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
         if (stream.Length > 0)
         {
             stream.Position = stream.Length - 1;

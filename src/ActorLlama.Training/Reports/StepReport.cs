@@ -1,3 +1,5 @@
+using ActorLlama.Protocol;
+
 namespace ActorLlama.Training.Reports;
 
 /// <summary>What a step came to (spec 7.2, 7.6). Losses are means over the positions that count.</summary>
@@ -47,6 +49,22 @@ public sealed record StepReport
         RawGradNorm = result.RawGradNorm,
         ParamNorm = result.ParamNorm,
         LearningRate = result.LearningRate,
+    };
+
+    /// <summary>What a run's coordinator says of a step that all have applied.</summary>
+    public static StepReport Of(RunProtocol.Step step) => new()
+    {
+        Step = step.Number,
+        Seconds = step.Seconds,
+        Loss = step.LmLoss + step.LoadBalance,
+        LmLoss = step.LmLoss,
+        ZLoss = step.ZLoss,
+        MoeLbLoss = step.LoadBalance,
+        TotalWeights = step.Tokens,
+        GradNorm = step.GradNorm,
+        RawGradNorm = step.RawGradNorm,
+        ParamNorm = step.ParamNorm ?? double.NaN,
+        LearningRate = step.LearningRate,
     };
 
     public double Perplexity => Math.Exp(LmLoss);

@@ -17,12 +17,16 @@ public sealed record RunFolder(string Path)
     public string CheckpointOf(long step) => System.IO.Path.Combine(Checkpoints, step.ToString(CultureInfo.InvariantCulture), Items);
 
     /// <summary>The whole checkpoint of the latest step, or null. A checkpoint that was being written when the run was killed has not got its name yet.</summary>
-    public string? NewestCheckpoint => !Directory.Exists(Checkpoints)
-        ? null
+    public string? NewestCheckpoint => WholeCheckpoints.FirstOrDefault();
+
+    /// <summary>All whole checkpoints, the latest step first.</summary>
+    public IEnumerable<string> WholeCheckpoints => !Directory.Exists(Checkpoints)
+        ? []
         : Directory.EnumerateDirectories(Checkpoints)
             .Select(folder => long.TryParse(System.IO.Path.GetFileName(folder), NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : -1)
             .Where(step => step >= 0).OrderDescending().Select(CheckpointOf)
-            .FirstOrDefault(folder => TrainingCheckpoint.StepOf(folder) is not null);
+            .Where(folder => TrainingCheckpoint.StepOf(folder) is not null);
 
-    private string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
+    /// <summary>Where checkpoints are, by their steps.</summary>
+    public string Checkpoints => System.IO.Path.Combine(Path, "checkpoints");
 }

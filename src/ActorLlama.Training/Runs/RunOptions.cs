@@ -20,6 +20,9 @@ public sealed record RunOptions
     /// <summary>Files that go with checkpoints, by the name they get there: the tokenizer.</summary>
     public IReadOnlyDictionary<string, string> Files { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Sequences of the global batch; null: not to be recorded.</summary>
+    public int? Slots { get; init; }
+
     /// <summary>Flags on which it depends which tokens a step sees.</summary>
     public IReadOnlyDictionary<string, string> DataFlags { get; init; } = new Dictionary<string, string>();
 }

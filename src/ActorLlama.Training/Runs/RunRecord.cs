@@ -7,6 +7,9 @@ namespace ActorLlama.Training.Runs;
 /// <param name="Data">Flags on which it depends which tokens a step sees, as they were.</param>
 public sealed record RunRecord(long Updates, IReadOnlyDictionary<string, string> Data)
 {
+    /// <summary>Sequences of the global batch; null where the run that wrote the record did not say.</summary>
+    public int? Slots { get; init; }
+
     public string ToJson() => JsonSerializer.Serialize(this);
 
     /// <param name="json">What <see cref="ToJson"/> gave.</param>

@@ -60,7 +60,7 @@ public sealed class TrainingRun(LocalTrainer trainer, DataSet data, RunOptions o
         Step = step,
         Weights = [.. trainer.Parameters.Select(parameter => parameter.Data)],
         Optimizer = [.. trainer.Moments.Select(moment => moment.Data)],
-        Record = new RunRecord(trainer.Updates, options.DataFlags).ToJson(),
+        Record = new RunRecord(trainer.Updates, options.DataFlags) { Slots = options.Slots }.ToJson(),
         Files = options.Files,
     };
 

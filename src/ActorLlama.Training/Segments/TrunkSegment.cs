@@ -57,12 +57,12 @@ public sealed class TrunkSegment : IDisposable
     }
 
     /// <summary>The embedding's gradient, float32 [V,D], from that of its rows [S,D]: a token's rows are added in the order of their positions.</summary>
-    public SegmentGradients EmbedBackward(TrainingSlot slot, Tensor gradient_SD)
+    public static SegmentGradients EmbedBackward(LlamaConfig config, TrainingSlot slot, Tensor gradient_SD)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var ids = tensor(slot.Inputs.Select(id => (long)id).ToArray(), ScalarType.Int64, gradient_SD.device);
-        var table_VD = zeros([.. _parameters[0].Shape], ScalarType.Float32, gradient_SD.device);
+        var table_VD = zeros([config.VocabSize, config.HiddenSize], ScalarType.Float32, gradient_SD.device);
         using Scalar one = 1.0;
         table_VD.index_add_(0, ids, gradient_SD.to(ScalarType.Float32), one);
         return new SegmentGradients(null, [(ParameterNames.Embed, table_VD.DetachFromDisposeScope())]);

@@ -16,7 +16,7 @@ public sealed class RunReporterTests
         using var output = new StringWriter { NewLine = "\n" };
         using (var metrics = new MetricsFile(folder.PathOf("m")))
         {
-            var reporter = new RunReporter(s_run, s_config, 4, metrics, output, () => ("cpu:0", 1, 2));
+            var reporter = new RunReporter(s_run, s_config, 4, metrics, output, () => [("cpu:0", 1, 2)]);
             reporter.Begin();
             Assert.StartsWith("number parameters: 0.000 billion\nPer train step:\n", output.ToString(), StringComparison.Ordinal);
             output.GetStringBuilder().Clear();
@@ -41,7 +41,7 @@ public sealed class RunReporterTests
     {
         using var output = new StringWriter { NewLine = "\n" };
         var seen = new List<RunProgress>();
-        var reporter = new RunReporter(s_run, s_config, 4, null, output, () => ("cpu:0", 1, 2)) { Watcher = seen.Add };
+        var reporter = new RunReporter(s_run, s_config, 4, null, output, () => [("cpu:0", 1, 2)]) { Watcher = seen.Add };
         foreach (var step in (long[])[0, 1, 2])
         {
             reporter.Stepped(Step(step), new long[4 * 8]);

@@ -35,6 +35,22 @@ public sealed class TrainTests : IDisposable
         Assert.False(Directory.Exists(_folder.PathOf("runs", "matmul_pre_training", "checkpoints")));
     }
 
+    /// <summary>The same command over three node processes, on shorter sequences.</summary>
+    [Fact]
+    public async Task The_documented_command_learns_over_three_processes()
+    {
+        var metrics = _folder.PathOf("metrics.jsonl");
+        var ended = await InProcess.RunAsync(
+        [
+            "train", "--nodes", "3", .. Documented().Select(pair => pair == "max_target_length=1024" ? "max_target_length=32" : pair), $"metrics_file={metrics}", "learning_rate=1e-3",
+        ]);
+        Assert.True(ended.ExitCode == 0, ended.Error);
+        Assert.Matches(@"completed step: 4, seconds: [\d.]+, TFLOP/s/device: [\d.]+, Tokens/s/device: [\d.]+, total_weights: 96, loss: [\d.]+", ended.Output);
+        Assert.Matches(@"the run begins: step 0 is next, on 3 devices\nof the devices' time \d+ % went to computing, \d+ % to exchange, \d+ % to waiting\n$", ended.Error);
+        var losses = File.ReadAllLines(metrics).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("learning/loss").GetDouble()).ToArray();
+        Assert.True(losses.Length == 5 && losses.All(double.IsFinite) && losses[^1] < losses[0], string.Join(' ', losses));
+    }
+
     [Fact]
     public async Task A_model_too_large_for_this_process_is_planned_and_refused()
     {

@@ -44,7 +44,7 @@ public sealed class CoordinatorRecoveryTests
         world.Hold(2, s_plan, s_three, Attempt(2));
         var (device, commit) = Assert.Single(world.Of<TrainingProtocol.Commit>());
         Assert.Equal((Device(2), s_attempt, 0.125, 2L), (device, commit.Attempt, commit.Factor, commit.Epoch));
-        world.Hear(new TrainingProtocol.Applied(2, Device(2), s_attempt));
+        world.Hear(new TrainingProtocol.Applied(2, Device(2), s_attempt, []));
         Assert.Equal(3, Assert.Single(world.Effects.OfType<CoordinatorEffect.StepDone>()).Sums.Step);
         Assert.Equal(4, world.Attempt.Step);
     }
@@ -75,7 +75,9 @@ public sealed class CoordinatorRecoveryTests
         var world = Successor();
         world.Hold(1, s_plan, new StateId("init", 4, 4), Attempt(1, decided: true, applied: true));
         world.Hold(2, s_plan, new StateId("init", 4, 4), Attempt(2, decided: true, applied: true));
-        Assert.Equal(3, Assert.Single(world.Effects.OfType<CoordinatorEffect.StepDone>()).Sums.Step);
+        var sums = Assert.Single(world.Effects.OfType<CoordinatorEffect.StepDone>()).Sums;
+        Assert.Equal((3, Math.Sqrt(50)), (sums.Step, sums.ParamNorm));
+        Sequences.Equal([2, 1], sums.ExpertRows);
         Assert.Equal(4, world.Attempt.Step);
     }
 
@@ -248,7 +250,7 @@ public sealed class CoordinatorRecoveryTests
     {
         var slot = device - 1;
         var report = new TrainingProtocol.Report(
-            1, Device(device), s_attempt, [new(slot, 2, 0, 0, 1)], [new(2 * slot, 4), new((2 * slot) + 1, 4)], null);
-        return new(s_attempt, report, decided, decided ? 0.125 : null, applied);
+            1, Device(device), s_attempt, [new(slot, 2, 0, 0, 1)], [new(2 * slot, 4), new((2 * slot) + 1, 4)], null, [1, slot], [slot]);
+        return new(s_attempt, report, decided, decided ? 0.125 : null, applied, applied ? [new(2 * slot, 9), new((2 * slot) + 1, 16)] : []);
     }
 }

@@ -20,8 +20,8 @@ public sealed class CoordinatorSaveTests
         world.Written();
         var manifest = Assert.Single(world.Effects.OfType<CoordinatorEffect.WriteManifest>());
         Assert.Equal((save, Start, 2), (manifest.Save, manifest.State, manifest.Files.Length));
-        world.Step(new CoordinatorEvent.ManifestWritten(save, "digest"));
-        Sequences.Equal([new TrainingCheckpoint(new StateId("digest", 0, 0), manifest.Folder)], world.State.Checkpoints);
+        world.Step(new CoordinatorEvent.ManifestWritten(save, "digest", "folder"));
+        Sequences.Equal([new TrainingCheckpoint(new StateId("digest", 0, 0), "folder")], world.State.Checkpoints);
         Assert.All(world.Of<TrainingProtocol.EndSave>(), end => Assert.Equal("digest", end.Message.Digest));
     }
 
@@ -32,7 +32,7 @@ public sealed class CoordinatorSaveTests
         world.Snapshotted();
         world.Written();
         Assert.Empty(world.Of<TrainingProtocol.Begin>());
-        world.Step(new CoordinatorEvent.ManifestWritten(world.Save, "digest"));
+        world.Step(new CoordinatorEvent.ManifestWritten(world.Save, "digest", "folder"));
         Assert.Equal(2, world.Of<TrainingProtocol.Begin>().Count());
     }
 
@@ -81,7 +81,7 @@ public sealed class CoordinatorSaveTests
         world.Clear();
         world.See([1]);
         Assert.Empty(world.Of<TrainingProtocol.Restore>());
-        world.Step(new CoordinatorEvent.ManifestWritten(save, "digest"));
+        world.Step(new CoordinatorEvent.ManifestWritten(save, "digest", "folder"));
         Assert.Equal(new StateId("digest", 0, 0), Assert.Single(world.Of<TrainingProtocol.Restore>()).Message.State);
     }
 
@@ -94,7 +94,7 @@ public sealed class CoordinatorSaveTests
         world.Snapshotted();
         world.Written();
         Assert.IsType<CoordinatorPhase.Saving>(world.State.Phase);
-        world.Step(new CoordinatorEvent.ManifestWritten(world.Save, "digest"));
+        world.Step(new CoordinatorEvent.ManifestWritten(world.Save, "digest", "folder"));
         Assert.IsType<TrainingOutcome.Completed>(world.Outcome);
     }
 
@@ -118,7 +118,7 @@ public sealed class CoordinatorSaveTests
         world.Snapshotted();
         world.Written();
         world.Clear();
-        world.Step(new CoordinatorEvent.ManifestWritten(world.State.Save!.Id, "digest"));
+        world.Step(new CoordinatorEvent.ManifestWritten(world.State.Save!.Id, "digest", "folder"));
         var restores = world.Of<TrainingProtocol.Restore>().ToList();
         Sequences.Equal([Device(1), Device(2), Device(3)], restores.Select(r => r.Device));
         Assert.All(restores, restore => Assert.Equal(new StateId("digest", 1, 1), restore.Message.State));

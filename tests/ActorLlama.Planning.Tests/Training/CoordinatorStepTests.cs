@@ -18,10 +18,10 @@ public sealed class CoordinatorStepTests
         // Four chunks of 4: the norm is 4, over two tokens 2, clipped to 1.
         Assert.All(world.Of<TrainingProtocol.Commit>(), commit => Assert.Equal(0.25, commit.Message.Factor));
         Assert.Equal(2, world.Of<TrainingProtocol.Commit>().Count());
-        world.Hear(new TrainingProtocol.Applied(1, Device(1), attempt));
-        world.Hear(new TrainingProtocol.Applied(1, Device(1), attempt));
+        world.Hear(new TrainingProtocol.Applied(1, Device(1), attempt, []));
+        world.Hear(new TrainingProtocol.Applied(1, Device(1), attempt, []));
         Assert.DoesNotContain(world.Effects, effect => effect is CoordinatorEffect.StepDone);
-        world.Hear(new TrainingProtocol.Applied(1, Device(2), attempt));
+        world.Hear(new TrainingProtocol.Applied(1, Device(2), attempt, []));
         var sums = Assert.Single(world.Effects.OfType<CoordinatorEffect.StepDone>()).Sums;
         Assert.Equal((0, 2.0, 2.0), (sums.Step, sums.Loss, sums.RawNorm));
         Assert.Equal(2, world.Of<TrainingProtocol.AllCommitted>().Count());

@@ -89,7 +89,7 @@ internal sealed class CoordinatorWorld
     public TrainingProtocol.Report ReportOf(DeviceId device, AttemptId attempt, double loss = 2, TrainingProtocol.BadTensor? bad = null) => new(
         State.Epoch, device, attempt,
         [.. State.Plan!.SlotsOf(device).Select(slot => new TrainingProtocol.SlotLoss(slot, loss, 0, 0, 1))],
-        [.. State.Plan.PiecesOf(device).Select(piece => new TrainingProtocol.ChunkNorm(piece, 4))], bad);
+        [.. State.Plan.PiecesOf(device).Select(piece => new TrainingProtocol.ChunkNorm(piece, 4))], bad, [], []);
 
     public void Report(double loss = 2)
     {
@@ -100,7 +100,7 @@ internal sealed class CoordinatorWorld
     public void Apply()
     {
         var attempt = Assert.IsType<CoordinatorPhase.Committing>(State.Phase).Attempt;
-        foreach (var device in State.Plan!.Devices) Hear(new TrainingProtocol.Applied(State.Epoch, device, attempt));
+        foreach (var device in State.Plan!.Devices) Hear(new TrainingProtocol.Applied(State.Epoch, device, attempt, []));
     }
 
     public void Snapshotted()

@@ -23,7 +23,7 @@ public sealed class OwnerRulesTests
         Sequences.Equal([0], Assert.Single(Step(new OwnerEvent.Contributed(s_first, 0, 0)).OfType<OwnerEffect.Add>()).Slots);
         Assert.Empty(Step(new OwnerEvent.Contributed(s_first, 1, 1)));
         Sequences.Equal([0, 1], Assert.Single(Step(new OwnerEvent.Contributed(s_first, 1, 0)).OfType<OwnerEffect.Add>()).Slots);
-        Assert.Empty(Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)])));
+        Assert.Empty(Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)], [], [])));
         Assert.Single(Step(new OwnerEvent.Contributed(s_first, 0, 1)).OfType<OwnerEffect.Measure>());
         var report = Answer<TrainingProtocol.Report>(Step(new OwnerEvent.Measured(s_first, [new(0, 9)], null)));
         Assert.Equal(9, Assert.Single(report.Norms).SumOfSquares);
@@ -32,7 +32,7 @@ public sealed class OwnerRulesTests
         var apply = Assert.Single(Told(Commit(s_first, 0.5)).OfType<OwnerEffect.Apply>());
         Assert.Equal((0.5, 1), (apply.Factor, apply.Update));
         Assert.DoesNotContain(Told(Commit(s_first, 0.5)), effect => effect is OwnerEffect.Apply);
-        Answer<TrainingProtocol.Applied>(Step(new OwnerEvent.Applied(s_first)));
+        Answer<TrainingProtocol.Applied>(Step(new OwnerEvent.Applied(s_first, [])));
         Assert.Equal(new StateId("init", 1, 1), _state.State);
         Answer<TrainingProtocol.Applied>(Told(Commit(s_first, 0.5)));
         Assert.Equal(new StateId("init", 1, 1), _state.State);
@@ -43,7 +43,7 @@ public sealed class OwnerRulesTests
     {
         Report();
         Told(Commit(s_first, 0.5));
-        Step(new OwnerEvent.Applied(s_first));
+        Step(new OwnerEvent.Applied(s_first, []));
         var held = Answer<TrainingProtocol.Held>(Told(new TrainingProtocol.Ask(2, "other")));
         Assert.Equal((s_first, true, 0.5, true), (held.Attempt!.Attempt, held.Attempt.IsDecided, held.Attempt.Factor, held.Attempt.IsApplied));
         Assert.NotNull(held.Attempt.Report);
@@ -56,7 +56,7 @@ public sealed class OwnerRulesTests
     {
         Report();
         Assert.Null(Assert.Single(Told(Commit(s_first, null)).OfType<OwnerEffect.Apply>()).Factor);
-        Step(new OwnerEvent.Applied(s_first));
+        Step(new OwnerEvent.Applied(s_first, []));
         Assert.Equal(new StateId("init", 1, 0), _state.State);
     }
 
@@ -162,7 +162,7 @@ public sealed class OwnerRulesTests
         Assert.Single(effects.OfType<OwnerEffect.Drop>());
         // It may be half applied.
         Assert.False(Assert.Single(effects.OfType<OwnerEffect.Load>()).Keep);
-        Assert.Empty(Step(new OwnerEvent.Applied(s_first)));
+        Assert.Empty(Step(new OwnerEvent.Applied(s_first, [])));
         Assert.Empty(Told(new TrainingProtocol.Restore(1, s_plan, s_start, null)));
         Answer<TrainingProtocol.Restored>(Step(new OwnerEvent.Loaded(new(1, 7))));
         Assert.Equal(s_start, _state.State);
@@ -217,7 +217,7 @@ public sealed class OwnerRulesTests
         Told(Begin(s_first));
         foreach (var part in _state.GradientParts.ToList())
             for (var slot = 0; slot < 2; slot++) Step(new OwnerEvent.Contributed(s_first, part, slot));
-        Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)]));
+        Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)], [], []));
         Step(new OwnerEvent.Measured(s_first, [new(0, 9)], null));
     }
 

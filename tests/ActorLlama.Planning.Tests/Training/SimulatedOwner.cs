@@ -77,7 +77,7 @@ internal sealed class SimulatedOwner(SimulatedTraining world, DeviceId device)
             foreach (var owner in plan.Devices) world.Send(Device, owner, new SimulatedTraining.Call(Device, owner, computing.Attempt, computing.State, slot, gradients));
         }
 
-        Happen(new OwnerEvent.Computed(computing.Attempt, [.. computing.Slots.Select(slot => world.Model.Loss(weights, computing.Attempt, slot))]));
+        Happen(new OwnerEvent.Computed(computing.Attempt, [.. computing.Slots.Select(slot => world.Model.Loss(weights, computing.Attempt, slot))], [], []));
     }
 
     private IEnumerable<int> PartsOf(TrainingPlan plan) => plan.PiecesOf(Device).Concat(plan.ExpertShardsOf(Device).Select(shard => world.Model.Pieces + shard));
@@ -150,7 +150,7 @@ internal sealed class SimulatedOwner(SimulatedTraining world, DeviceId device)
         var fails = world.Fails();
         foreach (var part in _parts.Keys.Take(fails ? _parts.Count / 2 : _parts.Count).ToList())
             _parts[part] = ToyModel.Update(_parts[part], _sums.GetValueOrDefault(part), apply.Factor);
-        Happen(fails ? new OwnerEvent.ApplyFailed(apply.Attempt, "out of memory") : new OwnerEvent.Applied(apply.Attempt));
+        Happen(fails ? new OwnerEvent.ApplyFailed(apply.Attempt, "out of memory") : new OwnerEvent.Applied(apply.Attempt, []));
     }
 
     private void Write(OwnerEffect.TakeSnapshot snapshot, ImmutableDictionary<int, ulong> copy)

@@ -50,7 +50,7 @@ internal sealed class SimulatedStorage(SimulatedTraining world)
         world.IsKnown(manifest.State.StepsDone, parts, $"checkpoint {manifest.Save}");
         var digest = $"{ToyModel.HashOf(parts):x16}";
         _checkpoints[manifest.Folder] = (new TrainingCheckpoint(manifest.State with { Origin = digest }, manifest.Folder), parts);
-        return new CoordinatorEvent.ManifestWritten(manifest.Save, digest);
+        return new CoordinatorEvent.ManifestWritten(manifest.Save, digest, manifest.Folder);
     }
 
     public void Abandon(string folder)

@@ -48,7 +48,7 @@ internal sealed record ToyModel(int Pieces, int Experts, int Slots, bool IsDeter
         var sums = Enumerable.Range(0, Parts)
             .Select(part => Enumerable.Range(0, Slots).Aggregate(0UL, (sum, slot) => Add(sum, Gradient(weights, attempt, slot, part)))).ToImmutableArray();
         var report = new TrainingProtocol.Report(
-            1, default, attempt, [.. Enumerable.Range(0, Slots).Select(slot => Loss(weights, attempt, slot))], [.. sums.Select((sum, part) => Norm(part, sum))], null);
+            1, default, attempt, [.. Enumerable.Range(0, Slots).Select(slot => Loss(weights, attempt, slot))], [.. sums.Select((sum, part) => Norm(part, sum))], null, [], []);
         var step = StepSums.Of(attempt.Step, [report], Slots, Parts, settings.ClipNorm);
         return ([.. parts.Zip(sums).Select(p => Update(p.First, p.Second, step.Factor))], step);
     }

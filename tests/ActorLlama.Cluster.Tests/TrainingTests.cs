@@ -1,0 +1,106 @@
+using System.Globalization;
+using System.Text.Json;
+using ActorLlama.Cli;
+using ActorLlama.TestKit;
+
+namespace ActorLlama.Cluster.Tests;
+
+/// <summary>Training over real node processes: whatever the topology and whatever dies, the run is that of one device.</summary>
+public sealed class TrainingTests : IDisposable
+{
+    private const int Steps = 3;
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Three processes, then two, then one; six devices, four, two; four expert shards, two, one: in one run that is resumed, and in one that is not.</summary>
+    [Fact]
+    public async Task Processes_devices_and_expert_shards_change_no_bit_of_a_run()
+    {
+        var expected = await TrainAsync("one", ["--threads", "1"], Steps);
+        await using var cluster = await StartAsync(devices: 2);
+
+        Same(expected, await OverAsync("straight", Steps, shards: 4));
+        await OverAsync("resumed", 1, shards: 4);
+        await LeaveAsync("node-3");
+        await OverAsync("resumed", 2, shards: 2);
+        await LeaveAsync("node-2");
+        Same(expected, await OverAsync("resumed", Steps, shards: 1));
+        foreach (var run in (string[])["straight", "resumed"])
+            foreach (var file in (string[])["model.safetensors", "optimizer-00001-of-00001.safetensors", "config.json"])
+                Assert.True(File.ReadAllBytes(ItemOf("one", file)).AsSpan().SequenceEqual(File.ReadAllBytes(ItemOf(run, file))), $"{file} of {run} differs");
+
+        Task<string[]> OverAsync(string run, int steps, int shards) => TrainAsync(run, ["--cluster", cluster.Address, "--expert-shards", $"{shards}"], steps, devices: 6);
+
+        async Task LeaveAsync(string node)
+        {
+            await cluster.Processes.Single(process => process.Name == node).StopAsync();
+            var left = cluster.Processes.Count(process => !process.HasExited);
+            await cluster.WaitUntilAsync(status => status.Nodes.Length == left, $"{left} nodes");
+        }
+    }
+
+    /// <summary>The node of supervisor and coordinator, which owns parts, too: a new coordinator takes over, and all return to the last checkpoint.</summary>
+    [Fact]
+    public async Task A_run_goes_on_and_learns_the_same_when_the_node_that_coordinates_it_dies()
+    {
+        const int steps = 8;
+        var expected = await TrainAsync("undisturbed", ["--threads", "1"], steps);
+        await using var cluster = await StartAsync(devices: 1);
+        var supervisor = (await cluster.StatusAsync()).Supervisor;
+        var run = TrainAsync("disturbed", ["--cluster", cluster.Address], steps, devices: 3, "checkpoint_period=3");
+        await WaitForStepAsync("disturbed", 4, run);
+        cluster.Kill(cluster.Processes.Single(process => process.Address == supervisor.Address).Name);
+        Same(expected, await run);
+    }
+
+    private static void Same(string[] expected, string[] actual)
+    {
+        for (var step = 0; step < Math.Min(expected.Length, actual.Length); step++) Assert.True(expected[step] == actual[step], $"step {step} was\n{expected[step]}\nand is\n{actual[step]}");
+        Assert.Equal(expected.Length, actual.Length);
+    }
+
+    private async Task WaitForStepAsync(string run, int step, Task ended)
+    {
+        var metrics = _folder.PathOf("runs", run, "metrics.jsonl");
+        while (!File.Exists(metrics) || File.ReadLines(metrics).Count() <= step)
+        {
+            Assert.False(ended.IsCompleted, $"the run ended before step {step}");
+            await Task.Delay(10);
+        }
+    }
+
+    private async Task<TestCluster> StartAsync(int devices)
+    {
+        var shape = Directory.CreateDirectory(_folder.PathOf("shape"));
+        File.Copy(ProgramFiles.Shape("tiny-maverick"), Path.Combine(shape.FullName, "config.json"));
+        return await TestCluster.StartAsync(new LocalClusterOptions(3, shape.FullName)
+        {
+            Serves = false,
+            Settings = [$"actorllama.node.devices=[{string.Join(", ", Enumerable.Range(0, devices).Select(i => $"\"cpu:{i}\""))}]"],
+        });
+    }
+
+    /// <summary>What a run says that it learned, step by step: four sequences, two of each microbatch, whatever the number of devices that it begins with.</summary>
+    private async Task<string[]> TrainAsync(string run, string[] options, int steps, int devices = 1, params string[] flags)
+    {
+        string[] line =
+        [
+            "train", .. options, .. flags, "model_name=tiny-maverick", "dataset_type=synthetic", "max_target_length=16", $"steps={steps}", "learning_rate_schedule_steps=20",
+            "warmup_steps_fraction=0", "learning_rate=1e-2", "dtype=float32", "weight_dtype=float32", "load_balance_loss_weight=0.01", "z_loss_multiplier=1e-4",
+            "gradient_accumulation_steps=2", "ici_fsdp_parallelism=-1", string.Create(CultureInfo.InvariantCulture, $"per_device_batch_size={2.0 / devices:F8}"),
+            $"base_output_directory={_folder.PathOf("runs")}", $"run_name={run}",
+        ];
+        Assert.Equal(0, await CommandLine.RunAsync(line));
+        return [.. File.ReadAllLines(_folder.PathOf("runs", run, "metrics.jsonl")).Select(Learned).GroupBy(step => step.Step).OrderBy(step => step.Key).Select(step => step.Last().What)];
+    }
+
+    private string ItemOf(string run, string file) => _folder.PathOf("runs", run, "checkpoints", $"{Steps - 1}", "items", file);
+
+    private static (long Step, string What) Learned(string metrics)
+    {
+        using var json = JsonDocument.Parse(metrics);
+        return (json.RootElement.GetProperty("step").GetInt64(), string.Join(
+            ' ', json.RootElement.EnumerateObject().Where(entry => entry.Name.StartsWith("learning/", StringComparison.Ordinal)).Select(entry => $"{entry.Name}={entry.Value}")));
+    }
+}
