@@ -84,9 +84,24 @@ internal sealed class ExpertActor : DeviceWorker
     {
         if (group is null) return;
         _group = group;
+        Rehearse(group, rows: 1);
+        Rehearse(group, rows: 8);
         _self = _node.Lane.Register(Self);
         Become(Serving);
         Report(_group.Bytes, null);
+    }
+
+    /// <summary>What runs for the first time is compiled first: here, rather than in a replica's first call, which a session waits for.</summary>
+    private void Rehearse(ExpertGroup group, int rows)
+    {
+        var config = _node.Model.Config;
+        var bytes = rows * _device.Backend.RowBytes(config.HiddenSize);
+        var payload = BytesPayload.Rent(bytes);
+        payload.Memory.Span.Clear();
+        using var input = Rows.Open(_device.Backend, payload, config.HiddenSize);
+        using var output = group.Run(Enumerable.Range(0, config.Layers).First(layer => config.IsMoe[layer]), input, Enumerable.Repeat(group.First, rows).ToArray());
+        using var answer = BytesPayload.Rent(bytes);
+        _device.Backend.Write(output, answer.Memory.Span);
     }
 
     private void Write(PartProtocol.Write write)
