@@ -1,16 +1,16 @@
 #!/bin/sh
 # What a cluster promises when something dies: every fault of every scenario, with 20 seeds each, or as many as the first argument says. Hours with 20;
-# the machine should have nothing else to do. As root also cut networks; elsewhere those scenarios are left out, and it says so.
+# the machine should have nothing else to do. As root also cut networks; elsewhere that is left out, and it says so.
 #   scripts/chaos.sh 3
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 seeds=${1:-20}
 scenarios="kill-each-role kill-two freeze burn"
-if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null && command -v tc >/dev/null; then
-  scenarios="$scenarios partition lane-stall"
+if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null; then
+  scenarios="$scenarios partition"
 else
-  echo "chaos.sh: without root and iproute2 the scenarios partition and lane-stall are left out" >&2
+  echo "chaos.sh: without root and iproute2 the scenario partition is left out" >&2
 fi
 
 # The nodes are young processes: no counting of branches for a better compilation that comes too late.

@@ -8,9 +8,8 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network)
     /// <summary>Begins at once; ends when the fault does.</summary>
     /// <param name="fault">What is done.</param>
     /// <param name="node">The number, from 0, of the node that it is done to.</param>
-    /// <param name="lanePorts">Where the cluster's lanes are.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async Task DoAsync(ChaosFault fault, int node, IEnumerable<int> lanePorts, CancellationToken cancellation)
+    public async Task DoAsync(ChaosFault fault, int node, CancellationToken cancellation)
     {
         var victim = cluster.Nodes[node];
         switch (fault.Do)
@@ -28,11 +27,6 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network)
                 await network!.PlugAsync(node, isPlugged: false, cancellation);
                 await Task.Delay(fault.ForMs, cancellation);
                 await network.PlugAsync(node, isPlugged: true, cancellation);
-                break;
-            case ChaosDeed.Stall:
-                await network!.StallAsync(node, lanePorts, cancellation);
-                await Task.Delay(fault.ForMs, cancellation);
-                await network.FlowAsync(node, cancellation);
                 break;
             case ChaosDeed.Burn:
                 await BurnAsync(cluster.Nodes.Count * Environment.ProcessorCount, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);

@@ -29,9 +29,6 @@ internal enum ChaosDeed
     /// <summary>The node's network is cut for a while: nothing is refused, nothing arrives. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
     Cut,
 
-    /// <summary>Only what goes over its lanes is lost for a while. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
-    Stall,
-
     /// <summary>As many processes that do nothing but compute as the machine has cores, for each node: nobody may be taken for lost.</summary>
     Burn,
 }

@@ -20,17 +20,17 @@ internal sealed class ChaosNetwork : IAsyncDisposable
         var network = new ChaosNetwork(nodes);
         try
         {
-            await RunAsync("ip", $"link add {network._id} type bridge", cancellation);
-            await RunAsync("ip", $"addr add {Subnet}254/24 dev {network._id}", cancellation);
-            await RunAsync("ip", $"link set {network._id} up", cancellation);
+            await RunAsync($"link add {network._id} type bridge", cancellation);
+            await RunAsync($"addr add {Subnet}254/24 dev {network._id}", cancellation);
+            await RunAsync($"link set {network._id} up", cancellation);
             for (var i = 0; i < nodes; i++)
             {
-                await RunAsync("ip", $"netns add {network.Namespace(i)}", cancellation);
-                await RunAsync("ip", $"link add {network.Cable(i)} type veth peer name eth0 netns {network.Namespace(i)}", cancellation);
-                await RunAsync("ip", $"link set {network.Cable(i)} master {network._id} up", cancellation);
-                await RunAsync("ip", $"-n {network.Namespace(i)} addr add {Host(i)}/24 dev eth0", cancellation);
-                await RunAsync("ip", $"-n {network.Namespace(i)} link set eth0 up", cancellation);
-                await RunAsync("ip", $"-n {network.Namespace(i)} link set lo up", cancellation);
+                await RunAsync($"netns add {network.Namespace(i)}", cancellation);
+                await RunAsync($"link add {network.Cable(i)} type veth peer name eth0 netns {network.Namespace(i)}", cancellation);
+                await RunAsync($"link set {network.Cable(i)} master {network._id} up", cancellation);
+                await RunAsync($"-n {network.Namespace(i)} addr add {Host(i)}/24 dev eth0", cancellation);
+                await RunAsync($"-n {network.Namespace(i)} link set eth0 up", cancellation);
+                await RunAsync($"-n {network.Namespace(i)} link set lo up", cancellation);
             }
 
             return network;
@@ -50,24 +50,12 @@ internal sealed class ChaosNetwork : IAsyncDisposable
 
     /// <summary>Pulls or plugs the node's cable: what is sent is lost, and nothing is refused.</summary>
     public Task PlugAsync(int node, bool isPlugged, CancellationToken cancellation) =>
-        RunAsync("ip", $"link set {Cable(node)} {(isPlugged ? "up" : "down")}", cancellation);
-
-    /// <summary>Loses whatever goes from or to these ports on the node's cable: its lanes stand still, its process and all else goes on.</summary>
-    public async Task StallAsync(int node, IEnumerable<int> ports, CancellationToken cancellation)
-    {
-        await RunAsync("tc", $"qdisc add dev {Cable(node)} clsact", cancellation);
-        foreach (var port in ports)
-            foreach (var way in (string[])["ingress", "egress"])
-                foreach (var end in (string[])["sport", "dport"])
-                    await RunAsync("tc", $"filter add dev {Cable(node)} {way} protocol ip u32 match ip {end} {port} 0xffff action drop", cancellation);
-    }
-
-    public Task FlowAsync(int node, CancellationToken cancellation) => RunAsync("tc", $"qdisc del dev {Cable(node)} clsact", cancellation);
+        RunAsync($"link set {Cable(node)} {(isPlugged ? "up" : "down")}", cancellation);
 
     public async ValueTask DisposeAsync()
     {
-        for (var i = 0; i < _nodes; i++) await TryRunAsync("ip", $"netns del {Namespace(i)}");
-        await TryRunAsync("ip", $"link del {_id}");
+        for (var i = 0; i < _nodes; i++) await TryRunAsync($"netns del {Namespace(i)}");
+        await TryRunAsync($"link del {_id}");
     }
 
     private static string Host(int node) => $"{Subnet}{node + 1}";
@@ -76,27 +64,27 @@ internal sealed class ChaosNetwork : IAsyncDisposable
 
     private string Cable(int node) => $"{_id}v{node + 1}";
 
-    private static async Task RunAsync(string program, string arguments, CancellationToken cancellation)
+    private static async Task RunAsync(string arguments, CancellationToken cancellation)
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+            using var process = Process.Start(new ProcessStartInfo("ip", arguments) { RedirectStandardError = true })!;
             var error = await process.StandardError.ReadToEndAsync(cancellation);
             await process.WaitForExitAsync(cancellation);
-            if (process.ExitCode != 0) throw new InvalidDataException($"Chaos: \"{program} {arguments}\": {error.Trim()} Hosts of their own need root, namespaces and iproute2.");
+            if (process.ExitCode != 0) throw new InvalidDataException($"Chaos: \"ip {arguments}\": {error.Trim()} Hosts of their own need root, namespaces and iproute2.");
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            throw new InvalidDataException($"Chaos: \"{program}\" cannot be started: {e.Message}. Hosts of their own need iproute2.", e);
+            throw new InvalidDataException($"Chaos: \"ip\" cannot be started: {e.Message}. Hosts of their own need iproute2.", e);
         }
     }
 
     /// <summary>For the end, where what is missing may never have been there.</summary>
-    private static async Task TryRunAsync(string program, string arguments)
+    private static async Task TryRunAsync(string arguments)
     {
         try
         {
-            await RunAsync(program, arguments, CancellationToken.None);
+            await RunAsync(arguments, CancellationToken.None);
         }
         catch (InvalidDataException)
         {

@@ -64,7 +64,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         var number = Cluster.Nodes.Index().FirstOrDefault(n => n.Item.Name == victim?.Node.Name);
         var deed = number.Item is null
             ? Task.CompletedTask
-            : new ChaosDeeds(Cluster, _network).DoAsync(fault, number.Index, status.Nodes.Select(n => n.Lane.Port), cancellation);
+            : new ChaosDeeds(Cluster, _network).DoAsync(fault, number.Index, cancellation);
         var all = Task.WhenAll(streams.Select(s => s.Reading));
         var ended = await Task.WhenAny(all, Task.Delay(s_ended, cancellation)) == all;
         await deed;

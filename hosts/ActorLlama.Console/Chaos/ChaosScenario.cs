@@ -74,7 +74,7 @@ internal sealed record ChaosScenario
         foreach (var fault in Faults)
         {
             if (fault.BoundMs < 1) return $"bound-ms is {fault.BoundMs}; it must be at least 1.";
-            if (fault.Do is ChaosDeed.Cut or ChaosDeed.Stall && !Hosts) return $"a fault is {fault.Do}; that needs hosts to be true.";
+            if (fault.Do is ChaosDeed.Cut && !Hosts) return $"a fault is {fault.Do}; that needs hosts to be true.";
             if (fault.ForMs < 1) return $"for-ms is {fault.ForMs}; it must be at least 1.";
         }
 

@@ -93,16 +93,6 @@ internal static class ChaosScenarios
                 ],
             },
         ],
-        ["lane-stall"] =
-        [
-            new ChaosScenario
-            {
-                Name = "lanes that stand still",
-                Stages = 3,
-                Hosts = true,
-                Faults = [new ChaosFault { Do = ChaosDeed.Stall, Role = ChaosRole.LaterStage, ForMs = 5000, BoundMs = 11_000 }],
-            },
-        ],
         ["burn"] =
         [
             new ChaosScenario
