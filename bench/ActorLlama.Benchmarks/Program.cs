@@ -4,6 +4,7 @@ using ActorLlama.Benchmarks.Losses;
 using ActorLlama.Benchmarks.Memory;
 using ActorLlama.Benchmarks.Micro;
 using ActorLlama.Benchmarks.Micro.Lanes;
+using ActorLlama.Benchmarks.Overhead;
 using ActorLlama.Benchmarks.Peers;
 using ActorLlama.Benchmarks.Tokens;
 using ActorLlama.Benchmarks.Training;
@@ -18,6 +19,7 @@ app.Configure(config =>
     config.AddCommand<MicroCommand>("micro").WithDescription("One hop of the lane, one expert call: each beside its floor.");
     config.AddCommand<EchoCommand>("echo").IsHidden();
     config.AddCommand<TokenCommand>("token").WithDescription("A decoded token's time, split into compute and waiting, for 1 and 3 processes.");
+    config.AddCommand<OverheadCommand>("overhead").WithDescription("A token through actors on one device beside the bare forward pass, after contexts of several lengths.");
     config.AddCommand<LoadingCommand>("loading").WithDescription("A whole model into one CPU device, from each of the folders: time, and memory of its own.");
     config.AddCommand<FairnessCommand>("fairness").WithDescription("A long prompt among streaming sessions: by how much it delays their tokens, beside the time of a chunk.");
     config.AddCommand<MemoryCommand>("memory").WithDescription("Thousands of steps with sessions coming and going: what the nodes hold at rest, with a plot.");

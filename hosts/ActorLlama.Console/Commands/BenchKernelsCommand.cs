@@ -38,7 +38,7 @@ internal sealed class BenchKernelsCommand : Command<BenchKernelsCommand.Settings
             CultureInfo.InvariantCulture, $"{team.Threads} threads: memory {limits.GigabytesPerSecond:0.0} GB/s, arithmetic {limits.GigaflopsPerSecond:0} GFLOP/s"));
         Console.Out.WriteLine($"{"kernel",-20}{"rows",6}{"µs",12}{"GB/s",8}{"GFLOP/s",9}{"of limit",10}");
         (int Rows, int Context)[] attended = [(1, 128), (1, 1024), (1, 8192), (128, 512), (128, 8192)];
-        foreach (var figure in s_rows.Select(bench.Linear).Concat(s_rows.Select(bench.Expert)).Concat(s_rows.Select(bench.ExpertInPlace)).Concat(attended.Select(shape => bench.Attention(shape.Rows, shape.Context))))
+        foreach (var figure in s_rows.Select(bench.Linear).Concat(s_rows.Select(bench.Int8)).Concat(s_rows.Select(bench.Expert)).Concat(s_rows.Select(bench.ExpertInPlace)).Concat(attended.Select(shape => bench.Attention(shape.Rows, shape.Context))))
             Console.Out.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{figure.Kernel,-20}{figure.Rows,6}{figure.Seconds * 1e6,12:0.0}{figure.GigabytesPerSecond,8:0.0}{figure.GigaflopsPerSecond,9:0.0}{figure.ShareOf(limits),10:P0}"));

@@ -54,7 +54,8 @@ public static unsafe class BlockAttention
             // Positions before the block do not see it.
             var begin = Math.Max(0, start - position) * queries;
             var keys = (byte*)blocks[block] + layout.KeyOffset(kvHead);
-            for (var half = 0; half < Positions; half += WeightPanels.Width)
+            // Keys that no row sees are not read.
+            for (var half = 0; half < Math.Min(Positions, position + positions - start); half += WeightPanels.Width)
                 Multiply<TFormat>(x + (long)begin * dim, dim, rows - begin, keys + half * element, Positions * element, dim, weights + begin * Positions + half, Positions);
 
             var isFirst = start <= firstKey;

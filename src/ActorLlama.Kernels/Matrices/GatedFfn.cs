@@ -30,7 +30,8 @@ public static unsafe class GatedFfn
             var rows = x + (long)g.FirstRow * width;
             var ofGate = gate + (long)g.FirstRow * hidden;
             var ofUp = up + (long)g.FirstRow * hidden;
-            new Product(g.Gate, rows, width, g.Rows, ofGate, hidden, round).RunPanels(first, end, team.Scratch(thread));
+            new Product(g.Gate, rows, width, g.Rows, ofGate, hidden, round)
+                .RunPanels(first, end, team.Scratch(thread), g.Up.Data + first * g.Up.PanelStride);
             new Product(g.Up, rows, width, g.Rows, ofUp, hidden, round).RunPanels(first, end, team.Scratch(thread));
             var (start, count) = (first * WeightPanels.Width, Math.Min(end * WeightPanels.Width, hidden) - first * WeightPanels.Width);
             for (var r = 0L; r < g.Rows; r++) SiluTimes(ofGate + r * hidden + start, ofUp + r * hidden + start, count, round);

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ActorLlama.Kernels;
 
@@ -50,23 +51,27 @@ public sealed unsafe class Int8Matrix : IDisposable
             var (source, target, count) = ((nint)(from.Data + panel * from.PanelStride + k * from.Stride), (nint)(to.Data + panel * to.PanelStride + k * to.Stride), Math.Min(Product.PartialInputs, from.Inputs - k));
             switch (from.Format)
             {
-                case PanelFormat.PackedBf16: Widen<PackedBf16>((byte*)source, from.Stride, count, scratch); break;
-                case PanelFormat.PlainBf16: Widen<PlainBf16>((byte*)source, from.Stride, count, scratch); break;
-                case PanelFormat.Float32: Widen<Float32>((byte*)source, from.Stride, count, scratch); break;
+                case PanelFormat.PackedBf16: Widen<PackedBf16>((byte*)source, from.Stride, count, scratch, (byte*)source); break;
+                case PanelFormat.PlainBf16: Widen<PlainBf16>((byte*)source, from.Stride, count, scratch, (byte*)source); break;
+                case PanelFormat.Float32: Widen<Float32>((byte*)source, from.Stride, count, scratch, (byte*)source); break;
                 default: throw new InvalidOperationException($"Weights: panels of format {(int)from.Format} are not rounded to 8 bits.");
             }
             Round(scratch, count, (byte*)target, to.ScalesOf(panel, k));
         }
     }
 
-    /// <summary>The 32 outputs of each k in order, as float32.</summary>
+    /// <summary>The 32 outputs of each k in order, as float32; fetches what lies at <paramref name="ahead"/> meanwhile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Widen<TFormat>(byte* group, long stride, int count, float* to) where TFormat : struct, IPanelFormat
+    internal static void Widen<TFormat>(byte* group, long stride, int count, float* to, byte* ahead) where TFormat : struct, IPanelFormat
     {
-        for (var i = 0; i < count; i++, group += stride, to += WeightPanels.Width)
+        for (var i = 0; i < count; i++, group += stride, ahead += stride, to += WeightPanels.Width)
         {
-            TFormat.Load(group, out var low, out var high);
-            TFormat.Store(to, low, high, add: false);
+            if (Sse.IsSupported) Sse.Prefetch1(ahead);
+            for (var half = 0; half < 2; half++)
+            {
+                TFormat.LoadHalf(group, half, out var low, out var high);
+                TFormat.StoreHalf(to, half, low, high, add: false);
+            }
         }
     }
 

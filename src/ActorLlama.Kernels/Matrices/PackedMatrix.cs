@@ -53,7 +53,7 @@ public sealed unsafe class PackedMatrix : IDisposable
         team.For(strips, (strip, _) =>
         {
             var first = strip * CopiedTogether;
-            StripTile.Copy(from.Data + first * from.PanelStride, from.PanelStride, from.Stride, Math.Min(CopiedTogether, from.Panels - first), from.Inputs, group, matrix._data + first * stride);
+            StripTile.Copy(from.Data + first * from.PanelStride, from.PanelStride, from.Stride, Math.Min(CopiedTogether, from.Panels - first), from.Inputs, group, matrix._data + first * stride, isLasting: true);
         });
         return matrix;
     }

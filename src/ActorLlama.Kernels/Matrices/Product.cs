@@ -17,6 +17,9 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     // Of an [in,out] matrix in place: with more rows than these, copying it panel by panel costs less than sums in memory.
     private const int StripRows = 12;
 
+    // Of 8 bits: from so many rows on, making float32 of a panel once costs less than in each tile.
+    private const int WidenedRows = 7, WidenedAt = 1 << 16;
+
     public WeightPanels Weights { get; } = weights;
     public int Rows { get; } = rows;
 
@@ -45,36 +48,41 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
 
     internal static int UnitsOf(int panels, int strip) => (panels + strip - 1) / strip;
 
-    /// <summary>Computes the outputs of panels [first, end).</summary>
-    internal void RunPanels(int first, int end, byte* scratch)
+    /// <summary>
+    /// Computes the outputs of panels [first, end). Meanwhile the beginning of what the thread reads after them is fetched from <paramref name="next"/>, if that is known:
+    /// a guess would cost the memory's time twice where another thread reads it.
+    /// </summary>
+    internal void RunPanels(int first, int end, byte* scratch, byte* next = null)
     {
         switch (Weights.Format)
         {
-            case PanelFormat.PackedBf16: RunPanels<PackedBf16>(first, end, scratch); break;
-            case PanelFormat.PlainBf16: RunPanels<PlainBf16>(first, end, scratch); break;
-            case PanelFormat.Float32: RunPanels<Float32>(first, end, scratch); break;
-            case PanelFormat.Int8: RunPanels<Int8>(first, end, scratch); break;
+            case PanelFormat.PackedBf16: RunPanels<PackedBf16>(first, end, scratch, next); break;
+            case PanelFormat.PlainBf16: RunPanels<PlainBf16>(first, end, scratch, next); break;
+            case PanelFormat.Float32: RunPanels<Float32>(first, end, scratch, next); break;
+            case PanelFormat.Int8: RunPanels<Int8>(first, end, scratch, next); break;
             default: throw new InvalidOperationException($"Product: unknown panel format {(int)Weights.Format}.");
         }
     }
 
-    private void RunPanels<TFormat>(int first, int end, byte* scratch) where TFormat : struct, IPanelFormat
+    private void RunPanels<TFormat>(int first, int end, byte* scratch, byte* next) where TFormat : struct, IPanelFormat
     {
         for (var row = 0; row < Rows; row += ChunkRows)
         {
             var count = Math.Min(ChunkRows, Rows - row);
+            // Other rows go over the same panels again.
+            var after = row + count < Rows ? Weights.Data + first * Weights.PanelStride : next;
             var from = x + row * xStride;
             var to = y + row * yStride;
             if (Weights.Inputs == 0) Clear(to, count, first, end);
-            else if (Weights.Format == PanelFormat.Int8) RunScaled(from, to, count, first, end, (float*)scratch);
-            else if (!Weights.IsInPlace) RunPacked<TFormat>(from, to, count, first, end, (float*)scratch);
+            else if (Weights.Format == PanelFormat.Int8) RunScaled(from, to, count, first, end, (float*)scratch, after);
+            else if (!Weights.IsInPlace) RunPacked<TFormat>(from, to, count, first, end, (float*)scratch, after);
             else if (count <= StripRows) RunStrip<TFormat>(from, to, count, first, end, (float*)scratch);
             else RunCopied<TFormat>(from, to, count, first, end, scratch);
             if (round) RoundOutputs(to, count, first, end);
         }
     }
 
-    private void RunPacked<TFormat>(float* from, float* to, int rows, int first, int end, float* scratch) where TFormat : struct, IPanelFormat
+    private void RunPacked<TFormat>(float* from, float* to, int rows, int first, int end, float* scratch, byte* after) where TFormat : struct, IPanelFormat
     {
         var w = Weights;
         var whole = w.Outputs / WeightPanels.Width;
@@ -94,9 +102,9 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             var stride = panel < whole ? yStride : WeightPanels.Width;
             for (var k = 0; k < w.Inputs; k += PartialInputs)
             {
-                // What comes after these inputs, of this panel or the next, lies right behind them.
-                var (data, inputs) = ((nint)(w.Data + panel * w.PanelStride + k * w.Stride), Math.Min(PartialInputs, w.Inputs - k));
-                PanelTile<TFormat>.Run(from + k, xStride, rows, (byte*)data, w.Stride, inputs, outputs, stride, k > 0, ahead: (byte*)data + inputs * w.Stride);
+                var data = w.Data + panel * w.PanelStride + k * w.Stride;
+                var inputs = Math.Min(PartialInputs, w.Inputs - k);
+                PanelTile<TFormat>.Run(from + k, xStride, rows, data, w.Stride, inputs, outputs, stride, k > 0, Ahead(data, panel, k, inputs, end, after));
             }
             if (panel < whole) continue;
             for (var r = 0; r < rows; r++)
@@ -104,10 +112,14 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
         }
     }
 
+    /// <summary>What comes after these inputs, of this panel or the next, lies right behind them.</summary>
+    private byte* Ahead(byte* data, int panel, int k, int inputs, int end, byte* after) => panel + 1 == end && k + inputs == Weights.Inputs ? after : data + inputs * Weights.Stride;
+
     /// <summary>Weights of 8 bits: partial sums of whole numbers aside, then each times its scale to the outputs.</summary>
-    private void RunScaled(float* from, float* to, int rows, int first, int end, float* sums)
+    private void RunScaled(float* from, float* to, int rows, int first, int end, float* sums, byte* after)
     {
         var w = Weights;
+        var widened = (byte*)sums + WidenedAt;
         for (int panel = first, panels; panel < end; panel += panels)
         {
             panels = rows == 1 && panel + 2 <= end ? 2 : 1;
@@ -115,8 +127,14 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             {
                 var data = w.Data + panel * w.PanelStride + k * w.Stride;
                 var inputs = Math.Min(PartialInputs, w.Inputs - k);
+                var ahead = Ahead(data, panel, k, inputs, end, after);
                 if (panels == 2) PanelTile<Int8>.RunTwoPanels(from + k, data, data + w.PanelStride, w.Stride, inputs, sums, sums + WeightPanels.Width, add: false);
-                else PanelTile<Int8>.Run(from + k, xStride, rows, data, w.Stride, inputs, sums, WeightPanels.Width, add: false, ahead: data + inputs * w.Stride);
+                else if (rows >= WidenedRows)
+                {
+                    Int8Matrix.Widen<Int8>(data, w.Stride, inputs, (float*)widened, ahead == null ? data : ahead);
+                    PanelTile<Float32>.Run(from + k, xStride, rows, widened, Float32.GroupBytes, inputs, sums, WeightPanels.Width, add: false);
+                }
+                else PanelTile<Int8>.Run(from + k, xStride, rows, data, w.Stride, inputs, sums, WeightPanels.Width, add: false, ahead);
                 for (var p = 0; p < panels; p++)
                 {
                     var start = (panel + p) * WeightPanels.Width;
@@ -150,7 +168,7 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
             for (var k = 0; k < w.Inputs; k += PartialInputs)
             {
                 var inputs = Math.Min(PartialInputs, w.Inputs - k);
-                StripTile.Copy(w.Data + panel * w.PanelStride + k * w.Stride, w.PanelStride, w.Stride, panels, inputs, TFormat.GroupBytes, scratch);
+                StripTile.Copy(w.Data + panel * w.PanelStride + k * w.Stride, w.PanelStride, w.Stride, panels, inputs, TFormat.GroupBytes, scratch, isLasting: false);
                 for (var p = 0; p < panels; p++)
                     PanelTile<TFormat>.Run(from + k, xStride, rows, scratch + (long)p * inputs * TFormat.GroupBytes, TFormat.GroupBytes, inputs, to + (long)(panel + p) * WeightPanels.Width, yStride, k > 0);
             }

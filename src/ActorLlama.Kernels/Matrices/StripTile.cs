@@ -115,10 +115,10 @@ internal static unsafe class StripTile
 
     /// <summary>
     /// Copies the groups of <paramref name="panels"/> panels, <paramref name="panelStride"/> bytes apart, for <paramref name="k"/> values of k, <paramref name="stride"/>
-    /// bytes apart, so that each panel is contiguous.
+    /// bytes apart, so that each panel is contiguous; past the caches with <paramref name="isLasting"/>: <paramref name="to"/>, then a multiple of 64, will not be read soon.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Copy(byte* weights, long panelStride, long stride, int panels, int k, int groupBytes, byte* to)
+    public static void Copy(byte* weights, long panelStride, long stride, int panels, int k, int groupBytes, byte* to, bool isLasting)
     {
         var panelBytes = (long)k * groupBytes;
         for (var i = 0; i < k; i++, weights += stride, to += groupBytes)
@@ -127,7 +127,14 @@ internal static unsafe class StripTile
                 {
                     var group = weights + p * panelStride + b;
                     if (Sse.IsSupported) Sse.Prefetch0(group + RowsAhead * stride);
-                    Vector512.Load(group).Store(to + p * panelBytes + b);
+                    var line = to + p * panelBytes + b;
+                    if (isLasting)
+                    {
+                        Vector256.Load(group).StoreAlignedNonTemporal(line);
+                        Vector256.Load(group + 32).StoreAlignedNonTemporal(line + 32);
+                    }
+                    else Vector512.Load(group).Store(line);
                 }
+        if (isLasting && Sse.IsSupported) Sse.StoreFence();
     }
 }

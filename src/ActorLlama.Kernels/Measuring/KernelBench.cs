@@ -50,6 +50,15 @@ public sealed unsafe class KernelBench : IDisposable
         return new KernelFigure("linear, packed", rows, seconds, bytes, 2.0 * rows * _width * _hidden);
     }
 
+    /// <summary>A matrix of 8 bits.</summary>
+    public KernelFigure Int8(int rows)
+    {
+        var bytes = (long)_hidden * _width;
+        var seconds = Time(bytes, at => Product.Run(
+            _team, new Product(WeightPanels.PackedInt8((nint)(_pool + at), (nint)_x, _hidden, _width), _x, _width, rows, _y, _hidden, round: false)));
+        return new KernelFigure("linear, int8", rows, seconds, bytes, 2.0 * rows * _width * _hidden);
+    }
+
     /// <summary>An expert's gated FFN with matrices in packed panels.</summary>
     public KernelFigure Expert(int rows)
     {

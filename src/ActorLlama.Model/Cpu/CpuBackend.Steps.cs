@@ -52,16 +52,19 @@ public sealed unsafe partial class CpuBackend
         using var logits = (CpuActivation)Linear(x, router);
         var chosen = new int[x.Rows * expertsPerToken];
         var scaled = New(chosen.Length, x.Width);
-        for (var row = 0; row < x.Rows; row++)
+        ForRows(x.Rows, x.Width, (first, end) =>
         {
-            var ids = chosen.AsSpan(row * expertsPerToken, expertsPerToken);
-            RowMath.TopIds(new ReadOnlySpan<float>(logits.Row(row), w.Outputs), ids);
-            for (var i = 0; i < expertsPerToken; i++)
+            for (var row = first; row < end; row++)
             {
-                var score = RowMath.Sigmoid(logits.Row(row)[ids[i]]);
-                RowMath.Scale(Of(x).Row(row), _round ? Bf16.Round(score) : score, x.Width, scaled.Row(row * expertsPerToken + i), _round);
+                var ids = chosen.AsSpan(row * expertsPerToken, expertsPerToken);
+                RowMath.TopIds(new ReadOnlySpan<float>(logits.Row(row), w.Outputs), ids);
+                for (var i = 0; i < expertsPerToken; i++)
+                {
+                    var score = RowMath.Sigmoid(logits.Row(row)[ids[i]]);
+                    RowMath.Scale(Of(x).Row(row), _round ? Bf16.Round(score) : score, x.Width, scaled.Row(row * expertsPerToken + i), _round);
+                }
             }
-        }
+        });
         return new Routing(chosen, scaled, expertsPerToken);
     }
 
@@ -99,7 +102,10 @@ public sealed unsafe partial class CpuBackend
         using var sorted = (CpuActivation)TakeRows(rows, order);
         using var computed = RunFfn([.. groups], sorted);
         var y = New(rows.Rows, rows.Width);
-        for (var i = 0; i < order.Length; i++) Copy(computed.Row(i), y.Row(order[i]), y.Width);
+        ForRows(order.Length, y.Width, (first, end) =>
+        {
+            for (var i = first; i < end; i++) Copy(computed.Row(i), y.Row(order[i]), y.Width);
+        });
         return y;
     }
 
@@ -139,7 +145,11 @@ public sealed unsafe partial class CpuBackend
     {
         foreach (var row in rows) RequireRow(row, x.Rows);
         var (from, y) = (Of(x), New(rows.Length, x.Width));
-        for (var i = 0; i < rows.Length; i++) Copy(from.Row(rows[i]), y.Row(i), y.Width);
+        var places = rows.ToArray();
+        ForRows(places.Length, y.Width, (first, end) =>
+        {
+            for (var i = first; i < end; i++) Copy(from.Row(places[i]), y.Row(i), y.Width);
+        });
         return y;
     }
 

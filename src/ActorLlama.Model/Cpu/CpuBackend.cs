@@ -13,7 +13,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     /// <summary>Raised whenever a kernel's bits change.</summary>
     public const int KernelVersion = 1;
 
-    private const long UnitValues = 1 << 15;
+    private const long UnitValues = 1 << 12;
 
     private readonly LlamaConfig _config;
     private readonly ThreadTeam _team;

@@ -74,7 +74,11 @@ internal sealed class Nucleus : IDisposable
     private double Weigh(ReadOnlySpan<float> logits, float max, double temperature)
     {
         var weights = _weights.AsSpan(0, _count);
-        for (var i = 0; i < weights.Length; i++) weights[i] = (float)((double)(logits[Id(i)] - max) / temperature);
+        // A division by one changes nothing, and costs more than the exponential.
+        if (temperature == 1)
+            for (var i = 0; i < weights.Length; i++) weights[i] = logits[Id(i)] - max;
+        else
+            for (var i = 0; i < weights.Length; i++) weights[i] = (float)((double)(logits[Id(i)] - max) / temperature);
         Exponential.Of(weights, weights);
         double sum = 0;
         foreach (var weight in weights) sum += weight;

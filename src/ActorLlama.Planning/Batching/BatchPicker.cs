@@ -9,8 +9,8 @@ internal sealed class BatchPicker(SchedulerOptions options, SequenceQueue queue,
 {
     /// <summary>
     /// Decoding sequences first, one row each, those that ran longest ago before the others; shared out evenly over the batches that may be in
-    /// flight, so that these overlap. Then chunks of prompts, by rank. While anybody decodes, rows of prompts in flight are never more than
-    /// one chunk: that much, and no more, may delay a decoding sequence.
+    /// flight, so that these overlap. Then prompts, by rank. While anybody decodes, rows of prompts in flight are never more than one chunk: that
+    /// much, and no more, may delay a decoding sequence. While nobody does, a prompt may have the whole batch: the more rows, the more of them share an expert's weights.
     /// </summary>
     /// <param name="number">The batch's number.</param>
     /// <param name="inFlight">Batches in flight.</param>
@@ -35,7 +35,7 @@ internal sealed class BatchPicker(SchedulerOptions options, SequenceQueue queue,
         {
             if (left <= 0)
                 break;
-            var count = Take(sequence, Math.Min(left, options.PrefillChunk));
+            var count = Take(sequence, left);
             if (count == 0)
                 continue;
             parts.Add(Run(sequence, count, isPrompt: true, number));

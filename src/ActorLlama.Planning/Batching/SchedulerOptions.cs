@@ -12,9 +12,9 @@ public sealed record SchedulerOptions
     public int MaxWaiting { get; init; } = 64;
 
     /// <summary>Rows of one batch at most. Not below <see cref="MaxSequences"/>, so that decoding never starves a prompt.</summary>
-    public int TokenBudget { get; init; } = 256;
+    public int TokenBudget { get; init; } = 512;
 
-    /// <summary>Rows of one prompt in one batch at most: what a long prompt may delay the others by.</summary>
+    /// <summary>Rows of prompts in the batches in flight at most, while any sequence decodes: what a long prompt may delay the others by.</summary>
     public int PrefillChunk { get; init; } = 128;
 
     /// <summary>Batches that are in the pipeline at once; decoding sequences are spread evenly over them.</summary>

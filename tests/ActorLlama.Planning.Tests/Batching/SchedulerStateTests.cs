@@ -26,7 +26,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_prompt_runs_in_chunks_and_samples_only_with_its_last_token()
     {
-        var state = new SchedulerState(_options, 2, 3);
+        var state = new SchedulerState(_options with { TokenBudget = 6 }, 2, 3);
         var effects = state.Submit(Request("a", 1, 8), "A", 0);
         Assert.Equal(new SchedulerProtocol.Accepted(new("a"), 1, 0, 0), Told(effects).Single());
         var first = Batch(effects);
@@ -45,6 +45,22 @@ public sealed class SchedulerStateTests
         var third = Batch(effects);
         Sequences.Equal([new(id, 8, 1, Greedy, 0)], third.Sequences);
         Sequences.Equal([77], third.Ids);
+    }
+
+    [Fact]
+    public void A_prompt_takes_the_whole_batch_until_somebody_decodes()
+    {
+        var state = new SchedulerState(_options, 0, 1);
+        var batch = Batch(state.Submit(Request("a", 1, 9), "A", 0));
+        Assert.Equal(8, batch.Sequences.Single().Count);
+        state.Submit(Request("b", 1, 9), "B", 0);
+        batch = Batch(state.Ran(new(batch.Batch, []), 0));
+        Sequences.Equal([(8, 1), (0, 6)], batch.Sequences.Select(s => (s.Start, s.Count)));
+        batch = Batch(state.Ran(new(batch.Batch, [5]), 0));
+        Sequences.Equal([(9, 1), (6, 3)], batch.Sequences.Select(s => (s.Start, s.Count)));
+        state.Submit(Request("c", 1, 9), "C", 0);
+        batch = Batch(state.Ran(new(batch.Batch, [6, 7]), 0));
+        Sequences.Equal([(10, 1), (9, 1), (0, 6)], batch.Sequences.Select(s => (s.Start, s.Count)));
     }
 
     [Fact]
@@ -95,7 +111,7 @@ public sealed class SchedulerStateTests
     [InlineData(LogitsWanted.All, 6, 2)]
     public void Logits_rows_are_those_asked_for(LogitsWanted wanted, int inFirstChunk, int inLastChunk)
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options with { TokenBudget = 6 }, 0, 1);
         var first = Batch(state.Submit(Request("a", 1, 8) with { Logits = wanted }, "A", 0));
         Assert.Equal(inFirstChunk, first.Sequences.Single().Logits);
         var effects = state.Ran(new(first.Batch, []), 0);
@@ -122,7 +138,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Choice_and_log_probabilities_go_with_the_row_that_samples_and_come_back_with_its_token_each_time_it_is_told()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options with { TokenBudget = 6 }, 0, 1);
         var request = Request("a", 1, 8) with { Choice = 3, LogProbs = 1 };
         var first = Batch(state.Submit(request, "A", 0));
         Assert.Equal((0, null), (first.Sequences[0].Choice, first.Sequences[0].LogProbs));

@@ -226,7 +226,7 @@ internal sealed class SchedulerWorld
             if (rows.PrefixOf is null || _nextRow.ContainsKey(rows.Sequence))
                 Assert.Equal(_nextRow.GetValueOrDefault(rows.Sequence), rows.Start);
             _nextRow[rows.Sequence] = rows.Start;
-            Assert.InRange(rows.Count, 1, Options.PrefillChunk);
+            Assert.InRange(rows.Count, 1, Options.TokenBudget);
             Assert.DoesNotContain(_open.Values.Where(o => o.Batch.Number != run.Batch.Number).SelectMany(o => o.Sequences), o => o.Sequence == rows.Sequence);
         }
 

@@ -1,0 +1,92 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using ActorLlama.Benchmarks.Clusters;
+using ActorLlama.Cli;
+using ActorLlama.Client;
+using ActorLlama.Protocol;
+using Spectre.Console;
+using Spectre.Console.Cli;
+
+namespace ActorLlama.Benchmarks.Overhead;
+
+/// <summary>
+/// What actors add to a token when all of them are on one device: a session's tokens from a node process, beside the bare forward pass on the same weights with as many
+/// threads, in turn; after contexts of several lengths.
+/// </summary>
+internal sealed class OverheadCommand : AsyncCommand<OverheadCommand.Settings>
+{
+    private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(25);
+
+    internal sealed class Settings : CommandSettings
+    {
+        [CommandArgument(0, "<DIR>")]
+        [Description("A checkpoint.")]
+        public string Model { get; init; } = "";
+
+        [CommandOption("--threads <N>")]
+        [Description("Threads of each. Default: 2.")]
+        public int Threads { get; init; } = 2;
+
+        [CommandOption("--contexts <N,N>")]
+        [Description("Tokens before those that are measured, ascending. Default: 16.")]
+        public string Contexts { get; init; } = "16";
+
+        [CommandOption("--tokens <N>")]
+        [Description("Tokens of a round. Default: 32.")]
+        public int Tokens { get; init; } = 32;
+
+        [CommandOption("--rounds <N>")]
+        [Description("Default: 5.")]
+        public int Rounds { get; init; } = 5;
+
+        public override ValidationResult Validate() =>
+            Tokens < 1 || Rounds < 1 || Threads < 1 ? ValidationResult.Error($"--tokens, --rounds and --threads are {Tokens}, {Rounds} and {Threads}; each is at least 1.") : ValidationResult.Success();
+    }
+
+    public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellation)
+    {
+        int[] contexts = [.. settings.Contexts.Split(',').Select(n => int.Parse(n, CultureInfo.InvariantCulture))];
+        if (contexts[0] < 1 || contexts.Zip(contexts.Skip(1)).Any(pair => pair.First >= pair.Second))
+            throw new InvalidDataException($"Bench: --contexts is \"{settings.Contexts}\"; lengths are at least 1 and ascend.");
+        await using var cluster = await BenchCluster.StartAsync(
+            new LocalClusterOptions(1, settings.Model) { Settings = [$"actorllama.node.device-defaults.threads={settings.Threads}", $"actorllama.plan.kv-positions={2 * contexts[^1] + 8192}"] });
+        using var bare = new BareDecoder(settings.Model, settings.Threads);
+        var random = new Random(1);
+        // Below 256 of any vocabulary.
+        int[] ids = [.. Enumerable.Range(0, contexts[^1]).Select(_ => random.Next(256))];
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < s_warmUp;) await RunAsync(cluster, ids[..Math.Min(16, ids.Length)], settings.Tokens);
+
+        Console.WriteLine($"{"context",8}{"runtime ms",12}{"bare ms",10}{"more",8}");
+        var done = 0;
+        foreach (var length in contexts)
+        {
+            bare.Run(ids.AsSpan(done, length - done));
+            done = length;
+            var (ours, theirs) = (new List<double>(), new List<double>());
+            for (var round = -1; round < settings.Rounds; round++)
+            {
+                var (a, b) = (await RunAsync(cluster, ids[..length], settings.Tokens), bare.Decode(settings.Tokens));
+                // The first reads the prompt.
+                if (round < 0) continue;
+                ours.Add(a);
+                theirs.Add(b);
+            }
+
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{length,8}{Median(ours),12:0.000}{Median(theirs),10:0.000}{Median(ours) / Median(theirs) - 1,8:P1}"));
+        }
+
+        return 0;
+    }
+
+    /// <summary>Milliseconds of a token.</summary>
+    private static async Task<double> RunAsync(BenchCluster cluster, int[] prompt, int tokens)
+    {
+        var arrivals = new List<long>();
+        await foreach (var _ in cluster.Connection.OpenSession(new GenerationRequest(GenerationRequest.Tokens(prompt), tokens + 1) { Sampling = new SamplingOptions(0, 1, 0, 0), IgnoreEos = true }))
+            arrivals.Add(Stopwatch.GetTimestamp());
+        return Stopwatch.GetElapsedTime(arrivals[0], arrivals[^1]).TotalMilliseconds / (arrivals.Count - 1);
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+}
