@@ -20,9 +20,9 @@ internal static class FullMaskOracle
         var h_TD = embed_VD[tensor(ids.Select(id => (long)id).ToArray())];
         for (var layer = 0; layer < config.Layers; layer++)
         {
-            h_TD = h_TD + Attention(config, weights, layer, Rms(h_TD, config.NormEps) * W(weights, ParameterNames.AttnNorm(layer)));
+            h_TD = h_TD.Plus(Attention(config, weights, layer, Rms(h_TD, config.NormEps) * W(weights, ParameterNames.AttnNorm(layer))));
             var x_TD = Rms(h_TD, config.NormEps) * W(weights, ParameterNames.FfnNorm(layer));
-            h_TD = h_TD + (config.IsMoe[layer]
+            h_TD = h_TD.Plus(config.IsMoe[layer]
                 ? Moe(config, weights, layer, x_TD)
                 : Ffn(x_TD, W(weights, ParameterNames.DenseGate(layer)).t(), W(weights, ParameterNames.DenseUp(layer)).t(), W(weights, ParameterNames.DenseDown(layer)).t()));
         }
@@ -51,7 +51,7 @@ internal static class FullMaskOracle
         var repeats = config.QueryHeads / config.KvHeads;
         using Scalar root = Math.Sqrt(width);
         var scores_HTT = q_THh.transpose(0, 1).matmul(k_TGh.repeat_interleave(repeats, 1).permute(1, 2, 0)) / root;
-        var p_HTT = (scores_HTT + Mask(config.UsesRope[layer] ? config.AttentionChunk : null, (int)length)).softmax(-1);
+        var p_HTT = scores_HTT.Plus(Mask(config.UsesRope[layer] ? config.AttentionChunk : null, (int)length)).softmax(-1);
         var mixed_TD = p_HTT.matmul(v_TGh.repeat_interleave(repeats, 1).transpose(0, 1)).transpose(0, 1).reshape(length, -1);
         return mixed_TD.matmul(W(weights, ParameterNames.AttnO(layer)).t());
     }
@@ -106,7 +106,7 @@ internal static class FullMaskOracle
             {
                 var parts = gateUp[expert].chunk(2, 1);
                 using Scalar inverse = 1 + Math.Exp(-z[expert]);
-                row = row + Ffn(x_1D / inverse, parts[0], parts[1], down[expert]);
+                row = row.Plus(Ffn(x_1D / inverse, parts[0], parts[1], down[expert]));
             }
             rows.Add(row);
         }
@@ -122,7 +122,7 @@ internal static class FullMaskOracle
     private static Tensor Rms(Tensor x, double eps)
     {
         using Scalar least = eps;
-        return x / ((x * x).mean([-1], keepdim: true) + least).sqrt();
+        return x / (x * x).mean([-1], keepdim: true).Plus(least).sqrt();
     }
 
     private static unsafe Tensor W(ITensorSource weights, string name)
