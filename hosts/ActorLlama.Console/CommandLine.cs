@@ -88,6 +88,7 @@ internal static class CommandLine
                 cluster.SetDescription("Look at a running cluster, or save what it holds.");
                 cluster.AddCommand<ClusterStatusCommand>("status").WithDescription("Show nodes, plan and state.");
                 cluster.AddCommand<ClusterEventsCommand>("events").WithDescription("Show what has happened: who was lost, and how it was mended.");
+                cluster.AddCommand<ClusterDrainCommand>("drain").WithDescription("Empty a node while the cluster serves, so that it can be stopped.");
                 cluster.AddCommand<ClusterSaveCommand>("save").WithDescription("Write the model that the cluster holds as a checkpoint.");
             });
         });

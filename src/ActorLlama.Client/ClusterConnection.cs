@@ -53,6 +53,13 @@ public sealed class ClusterConnection : IAsyncDisposable
     public async Task<ImmutableArray<ClusterProtocol.Event>> GetEventsAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
         (await AskAsync<ClusterProtocol.Events>(new ClusterProtocol.GetEvents(), timeout, cancellation).ConfigureAwait(false)).History;
 
+    /// <summary>
+    /// Asks for a node to be emptied while the cluster serves, or for what that would move. Throws <see cref="ClusterUnreachableException"/> without an answer in time. Whether the
+    /// node is empty shows in the status.
+    /// </summary>
+    public Task<ClusterProtocol.Drained> DrainAsync(ClusterProtocol.Drain drain, TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<ClusterProtocol.Drained>(drain, timeout, cancellation);
+
     /// <summary>What is served. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
     public Task<ClusterProtocol.Model> GetModelAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
         AskAsync<ClusterProtocol.Model>(new ClusterProtocol.GetModel(), timeout, cancellation);

@@ -35,6 +35,22 @@ public static class ClusterProtocol
         [property: Key(0)] long UtcMs, [property: Key(1)] EventKind Kind, [property: Key(2)] string Node, [property: Key(3)] string Text);
 
     /// <summary>
+    /// Empty the node of that name, while the cluster serves: what it holds is loaded elsewhere first. <paramref name="Undo"/>: it may hold parts again.
+    /// <paramref name="DryRun"/>: only say what would happen. Answered by <see cref="Drained"/>.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Drain([property: Key(0)] string Node, [property: Key(1)] bool Undo, [property: Key(2)] bool DryRun) : IClusterMessage;
+
+    /// <summary><paramref name="Refusal"/>: why not, or null. <paramref name="Moves"/>: what moves. <paramref name="Pauses"/>: pipelines whose sessions wait while their stages load, as there is no room to load them first.</summary>
+    [MessagePackObject]
+    public sealed record Drained(
+        [property: Key(0)] string? Refusal, [property: Key(1)] ImmutableArray<Move> Moves, [property: Key(2)] ImmutableArray<int> Pauses) : IClusterMessage;
+
+    /// <summary>A stage (<paramref name="Part"/> says which) or a replica of an expert shard that is loaded on a device of that node.</summary>
+    [MessagePackObject]
+    public sealed record Move([property: Key(0)] string Part, [property: Key(1)] string To, [property: Key(2)] long Bytes);
+
+    /// <summary>
     /// Write the model as it is now into a new folder, which all nodes find under that full path. Answered by <see cref="SaveStatus"/>; a second one with the same id asks
     /// how far it is.
     /// </summary>

@@ -25,7 +25,12 @@ public static class NodeProtocol
         [property: Key(10)] NodeCounters Counters,
         [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows,
         [property: Key(12)] ImmutableArray<PipelineLoad> Pipelines,
-        [property: Key(13)] ImmutableArray<NodeId>? LanesLost = null) : IClusterMessage;
+        [property: Key(13)] ImmutableArray<NodeId>? LanesLost = null,
+        [property: Key(14)] bool IsLeaving = false) : IClusterMessage;
+
+    /// <summary>To a node: it is to hold nothing any more, or may again. It says so in its offers, where every supervisor finds it.</summary>
+    [MessagePackObject]
+    public sealed record Leave([property: Key(0)] bool IsLeaving) : IClusterMessage;
 
     /// <summary>From a supervisor to a node that it has not heard of. Answered by <see cref="Offer"/>, at once.</summary>
     [MessagePackObject]

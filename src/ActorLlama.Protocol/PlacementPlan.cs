@@ -6,7 +6,7 @@ namespace ActorLlama.Protocol;
 /// <summary>
 /// Which stage and which expert-shard replica goes where. A pure function of the model's shape, the offered devices and the options
 /// (Planning). Epochs only grow; the highest wins. <c>PipelineEpochs[p]</c> is the epoch in which pipeline p last changed a stage: its KV
-/// caches and batches belong to that epoch.
+/// caches and batches belong to that epoch. <paramref name="Incoming"/>: stages that are loaded where a later plan wants them, while those above still serve.
 /// </summary>
 [MessagePackObject]
 public sealed record PlacementPlan(
@@ -14,10 +14,17 @@ public sealed record PlacementPlan(
     [property: Key(1)] ImmutableArray<StagePlacement> Stages,
     [property: Key(2)] ImmutableArray<ShardPlacement> Shards,
     [property: Key(3)] int ExpertShards,
-    [property: Key(4)] ImmutableArray<long> PipelineEpochs)
+    [property: Key(4)] ImmutableArray<long> PipelineEpochs,
+    ImmutableArray<StagePlacement> Incoming = default)
 {
+    [Key(5)]
+    public ImmutableArray<StagePlacement> Incoming { get; init; } = Incoming.IsDefault ? [] : Incoming;
+
     [IgnoreMember]
     public static PlacementPlan Empty { get; } = new(0, [], [], 0, []);
+
+    /// <summary>The epoch that a stage of this plan is wired to: its pipeline's, or 0 while it only gets ready.</summary>
+    public long EpochOf(StagePlacement stage) => Incoming.Contains(stage) ? 0 : PipelineEpochs[stage.Pipeline];
 
     /// <summary>How many devices the stages of a pipeline, and the experts that all pipelines share, are spread over.</summary>
     public int DevicesOf(int pipeline) =>

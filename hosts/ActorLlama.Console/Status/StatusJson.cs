@@ -17,6 +17,7 @@ internal static class StatusJson
             name = node.Name,
             address = node.Node.Address,
             roles = node.Roles,
+            drained = node.IsLeaving,
             devices = node.Devices.Select(d => new { name = d.Name, memory_bytes = d.MemoryBytes }),
             plan_epoch = node.PlanEpoch,
             stages = node.Stages.Select(s => new

@@ -42,7 +42,7 @@ internal static class StatusTable
     /// <summary>A row for each device; the node's name stands in the first.</summary>
     private static void AddNode(Table table, NodeProtocol.Offer node)
     {
-        var name = $"{node.Name}\n{HostOf(node.Node.Address)}";
+        var name = $"{node.Name}{(node.IsLeaving ? " (drained)" : "")}\n{HostOf(node.Node.Address)}";
         foreach (var (device, i) in node.Devices.Select((d, i) => (d, i)))
         {
             var stages = node.Stages.Where(s => s.Placement.Device.Name == device.Name).ToArray();

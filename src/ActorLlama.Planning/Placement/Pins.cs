@@ -24,15 +24,18 @@ internal sealed record Pins(ImmutableArray<int?> Stages, ImmutableArray<int?> Sh
 
     /// <summary>
     /// The shards' replicas under the numbers of those that devices hold, and then the lowest others: a replica that outlives another keeps its number, and so its place.
+    /// One that leaves its device gets another number: both serve for a while.
     /// </summary>
     public static ImmutableArray<ShardPlacement> Numbered(
-        ImmutableArray<ShardPlacement> shards, PlacementPlan previous, IReadOnlyDictionary<DeviceId, int> devices)
+        ImmutableArray<ShardPlacement> shards, PlacementPlan previous, IReadOnlyCollection<PlannedDevice> devices)
     {
-        var held = previous.Shards.Where(h => devices.ContainsKey(h.Device)).ToLookup(h => h.Shard);
+        var stay = devices.ToLookup(d => d.IsLeaving, d => d.Id);
+        var held = previous.Shards.Where(h => stay[false].Contains(h.Device)).ToLookup(h => h.Shard);
+        var leaving = previous.Shards.Where(h => stay[true].Contains(h.Device)).ToLookup(h => h.Shard, h => h.Replica);
         return [.. shards.GroupBy(s => s.Shard).SelectMany(replicas =>
         {
             var kept = held[replicas.Key].Where(h => Same(h, replicas.First() with { Replica = h.Replica })).Select(h => h.Replica).Order().Take(replicas.Count()).ToArray();
-            var numbers = kept.Concat(Enumerable.Range(0, 2 * replicas.Count()).Except(kept)).Take(replicas.Count()).Order();
+            var numbers = kept.Concat(Enumerable.Range(0, int.MaxValue).Except([.. kept, .. leaving[replicas.Key]])).Take(replicas.Count()).Order();
             return replicas.Zip(numbers, (replica, number) => replica with { Replica = number });
         })];
     }

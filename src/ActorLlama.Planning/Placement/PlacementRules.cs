@@ -75,7 +75,7 @@ public static class PlacementRules
             .Select(units => (Units: units, Pins: Pins.OfStages(units, previous, indices)))
             .ToArray();
         var shards = ShardCounts(shape, options)
-            .Select(n => (Count: n, Units: Pins.Numbered(Units.ShardsOf(shape, n, options), previous, indices)))
+            .Select(n => (Count: n, Units: Pins.Numbered(Units.ShardsOf(shape, n, options), previous, devices)))
             .Select(s => (s.Count, s.Units, Pins: Pins.OfShards(s.Units, previous, indices)))
             .Where(s => s.Pins.Any(p => p is not null) || IsTriedAfresh(s.Count, shape, devices, options))
             .ToArray();

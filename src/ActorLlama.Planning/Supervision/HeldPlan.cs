@@ -12,7 +12,7 @@ internal static class HeldPlan
     /// </summary>
     public static PlacementPlan From(IReadOnlyList<NodeProtocol.Offer> offers, long epoch)
     {
-        var pipelines = offers.SelectMany(o => o.Stages.Where(s => s.Fault is null && s.Placement.Device.Node == o.Node))
+        var pipelines = offers.SelectMany(o => o.Stages.Where(s => s.Fault is null && s.PlanEpoch > 0 && s.Placement.Device.Node == o.Node))
             .GroupBy(s => s.Placement.Pipeline)
             .ToDictionary(mine => mine.Key, mine => mine.Where(s => s.PlanEpoch == mine.Max(x => x.PlanEpoch)).ToArray());
         ImmutableArray<StagePlacement> stages = [.. pipelines.Values

@@ -11,7 +11,7 @@ internal static class HeldUnits
     public static NodeProtocol.HeldStage? Of(SupervisorState state, StagePlacement stage) =>
         state.Offers.TryGetValue(stage.Device.Node, out var offer)
             ? offer.Stages.FirstOrDefault(h => Pins.Same(h.Placement, stage) && h.Placement.Device == stage.Device
-                && h.PlanEpoch == state.Plan.PipelineEpochs[stage.Pipeline])
+                && h.PlanEpoch == state.Plan.EpochOf(stage))
             : null;
 
     public static NodeProtocol.HeldShard? Of(SupervisorState state, ShardPlacement shard) =>
@@ -23,6 +23,18 @@ internal static class HeldUnits
         [.. state.Plan.Stages.Select(s => Of(state, s)).OfType<NodeProtocol.HeldStage>()
             .Where(h => h.Fault is null && h.Stage is not null && (h.Placement.Index > 0 || h.Scheduler is not null))];
 
+    /// <summary>How many of the stages that only get ready are loaded.</summary>
+    public static int ReadyIncoming(SupervisorState state) =>
+        state.Plan.Incoming.Count(s => Of(state, s) is { Fault: null, Stage: not null });
+
+    public static bool AllLoaded(SupervisorState state) =>
+        LoadedStages(state).Length == state.Plan.Stages.Length && LoadedShards(state).Length == state.Plan.Shards.Length;
+
+    /// <summary>Whether all stages are loaded, and each expert shard at least once.</summary>
+    public static bool Serve(SupervisorState state) =>
+        LoadedStages(state).Length == state.Plan.Stages.Length
+        && LoadedShards(state).Select(h => h.Placement.Shard).Distinct().Count() == state.Plan.ExpertShards;
+
     /// <summary>Loaded shard replicas; their row counters are left out, so that only a change of route is a change.</summary>
     public static ImmutableArray<NodeProtocol.HeldShard> LoadedShards(SupervisorState state) =>
         [.. state.Plan.Shards.Select(s => Of(state, s)).OfType<NodeProtocol.HeldShard>()
@@ -32,7 +44,7 @@ internal static class HeldUnits
     /// <summary>Every fault of a planned unit: node, device, unit and why.</summary>
     public static IEnumerable<string> Faults(SupervisorState state)
     {
-        foreach (var stage in state.Plan.Stages)
+        foreach (var stage in state.Plan.Stages.Concat(state.Plan.Incoming))
             if (Of(state, stage)?.Fault is { } fault)
                 yield return $"{Where(state, stage.Device)}, stage {stage.Index} of pipeline {stage.Pipeline}: {fault}";
         foreach (var shard in state.Plan.Shards)
@@ -43,7 +55,7 @@ internal static class HeldUnits
     /// <summary>The first device of the node that could not hold what the plan gives it, and why; null when there is none that is not known yet.</summary>
     public static (DeviceId Device, string Why)? DeviceFault(SupervisorState state, NodeProtocol.Offer offer)
     {
-        var stages = state.Plan.Stages.Where(s => s.Device.Node == offer.Node).Select(s => Of(state, s)).OfType<NodeProtocol.HeldStage>()
+        var stages = state.Plan.Stages.Concat(state.Plan.Incoming).Where(s => s.Device.Node == offer.Node).Select(s => Of(state, s)).OfType<NodeProtocol.HeldStage>()
             .Where(h => h is { IsDeviceFault: true, Fault: not null }).Select(h => (h.Placement.Device, h.Fault!));
         var shards = state.Plan.Shards.Where(s => s.Device.Node == offer.Node).Select(s => Of(state, s)).OfType<NodeProtocol.HeldShard>()
             .Where(h => h is { IsDeviceFault: true, Fault: not null }).Select(h => (h.Placement.Device, h.Fault!));

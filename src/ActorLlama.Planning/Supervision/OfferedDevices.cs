@@ -17,6 +17,7 @@ internal static class OfferedDevices
         var trunk = any || offer.Roles.Contains(Trunk);
         var experts = any || offer.Roles.Contains(Experts);
         return offer.Devices.Select(d => new PlannedDevice(
-            new DeviceId(offer.Node, d.Name), offer.Name, offer.Lane.Host, d.MemoryBytes, trunk, experts));
+            new DeviceId(offer.Node, d.Name), offer.Name, offer.Lane.Host,
+            offer.IsLeaving ? 0 : d.MemoryBytes, trunk && !offer.IsLeaving, experts && !offer.IsLeaving, offer.IsLeaving));
     }
 }

@@ -9,6 +9,7 @@ internal static class SupervisorReasons
     {
         if (!state.IsFormed) return (ClusterState.Forming, Forming(state));
         if (state.PlanFailure is { } failure) return (ClusterState.Degraded, $"{failure} Planned because {state.Cause}.");
+        if (state.Target is not null && HeldUnits.Serve(state)) return (ClusterState.Rebalancing, Moving(state));
         if (HeldUnits.Faults(state).FirstOrDefault() is { } fault) return (ClusterState.Degraded, $"Loading failed: {fault}");
         if (!state.Options.Serves) return (ClusterState.Ready, "it serves no model; it is there to train");
         var all = state.Plan.Stages.Length + state.Plan.Shards.Length;
@@ -16,6 +17,14 @@ internal static class SupervisorReasons
         return loaded == all
             ? (ClusterState.Ready, $"all {all} parts of the model are loaded{FewerReplicas(state)}{NotUsed(state)}")
             : (ClusterState.Loading, $"{loaded} of {all} parts of the model are loaded, since {state.Cause}");
+    }
+
+    private static string Moving(SupervisorState state)
+    {
+        var shards = state.Target!.Shards.Except(HeldUnits.LoadedShards(state).Select(h => h.Placement)).Count();
+        var stages = state.Plan.Incoming.Length - HeldUnits.ReadyIncoming(state);
+        var fault = HeldUnits.Faults(state).FirstOrDefault();
+        return $"serving while stages ({stages}) and expert shards ({shards}) are loaded elsewhere, since {state.Cause}{(fault is null ? "" : $"; loading failed: {fault}")}";
     }
 
     private static string FewerReplicas(SupervisorState state)

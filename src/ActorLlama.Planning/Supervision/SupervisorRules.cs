@@ -6,7 +6,8 @@ namespace ActorLlama.Planning.Supervision;
 
 /// <summary>
 /// The cluster's supervisor. Forming → Loading → Ready; a loss leads to Loading again under a new plan, or to Degraded when nothing fits; a
-/// failed load leads to Degraded until it is mended. Offers say what is held; plans only ask.
+/// failed load leads to Degraded until it is mended. A node that leaves is emptied in Rebalancing: what it holds is loaded elsewhere first. Offers say what is held; plans
+/// only ask.
 /// </summary>
 public static class SupervisorRules
 {
@@ -24,6 +25,8 @@ public static class SupervisorRules
             SupervisorEvent.Tick => Ticked(state, nowMs, effects),
             _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "Supervisor: unknown event."),
         };
+        // A plan that was made just now is told before the one behind it.
+        if (ReferenceEquals(next.Target, state.Target)) next = CutOver(next, nowMs, effects);
         return (Settle(next, nowMs, happened is SupervisorEvent.Tick, effects), effects.ToImmutable());
     }
 
@@ -55,6 +58,8 @@ public static class SupervisorRules
         if (known is null && !HeldPlan.HasHistory(offer)) effects.Add(new SupervisorEffect.Note(EventKind.Joined, offer.Name, "it joined"));
         if (!next.IsFormed) return TryForm(next, nowMs, effects);
         if (known is null) return Replan(next, $"node \"{offer.Name}\" joined", nowMs, effects);
+        if (known.IsLeaving != offer.IsLeaving)
+            return Replan(next, offer.IsLeaving ? $"node \"{offer.Name}\" is drained" : $"node \"{offer.Name}\" is not drained any more", nowMs, effects);
         if (LaneRules.CutOff(next) is var cutOff && !cutOff.SetEquals(next.CutOff)) return PlanAroundLanes(next, cutOff, nowMs, effects);
         if (HeldUnits.DeviceFault(next, offer) is var (device, why)) return PlanAround(next, offer.Name, device, why, nowMs, effects);
         return offer.PlanEpoch > next.Plan.Epoch
@@ -128,7 +133,7 @@ public static class SupervisorRules
     private static SupervisorState Replan(
         SupervisorState state, string cause, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
     {
-        var previous = state.PlanFailure is null ? state.Plan : HeldPlan.From(state.Nodes, state.HighestEpoch);
+        var serving = state.PlanFailure is null ? state.Plan : HeldPlan.From(state.Nodes, state.HighestEpoch);
         var epoch = state.HighestEpoch + 1;
         if (!state.Options.Serves)
         {
@@ -136,18 +141,46 @@ public static class SupervisorRules
             return Assign(connected, connected.Nodes, nowMs, effects);
         }
 
-        var result = PlacementRules.Plan(state.Agreed!.Shape, state.Devices, WithRoomFor(state.Options.Plan, state.Devices, previous), previous, epoch);
-        if (result is not PlacementResult.Placed { Plan: var plan })
+        if (Placement(state, serving, epoch, state.Devices) is not PlacementResult.Placed { Plan: var target })
         {
-            var failure = ((PlacementResult.DoesNotFit)result).Describe();
-            effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"no plan, because {cause}: {failure}"));
-            return state with { PlanFailure = failure, Cause = cause };
+            // Where the others have no room, those that leave stay.
+            var result = Placement(state, serving, epoch, state.Working(state.Nodes.Select(o => o with { IsLeaving = false })));
+            if (result is not PlacementResult.Placed { Plan: var staying })
+            {
+                var failure = ((PlacementResult.DoesNotFit)result).Describe();
+                effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"no plan, because {cause}: {failure}"));
+                return state with { PlanFailure = failure, Cause = cause, Target = null };
+            }
+
+            target = staying;
         }
 
-        var next = state with { Plan = plan, HighestEpoch = epoch, PlanFailure = null, Cause = cause };
-        effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"plan {epoch}, because {cause}{Moves(next, previous)}"));
+        var plan = HeldUnits.AllLoaded(state with { Plan = target }) ? target : Transition.Between(serving, target, state.Devices);
+        var next = state with { Plan = plan, Target = ReferenceEquals(plan, target) ? null : target, HighestEpoch = epoch, PlanFailure = null, Cause = cause };
+        effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"plan {epoch}, because {cause}{Moves(next, serving)}"));
         next = Assign(next, next.Nodes, nowMs, effects);
         return ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
+    }
+
+    /// <summary>Where everything is to go: what moves already goes on moving.</summary>
+    internal static PlacementResult Placement(SupervisorState state, PlacementPlan serving, long epoch, ImmutableArray<PlannedDevice> devices)
+    {
+        var previous = devices.Any(d => d.IsLeaving) && state.Target is { } target && state.PlanFailure is null
+            ? serving with { Stages = target.Stages, PipelineEpochs = target.PipelineEpochs }
+            : serving;
+        return PlacementRules.Plan(state.Agreed!.Shape, devices, WithRoomFor(state.Options.Plan, devices, previous), previous, epoch);
+    }
+
+    /// <summary>All that moves is loaded: from now on it serves, and what it replaces is given up.</summary>
+    private static SupervisorState CutOver(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (state.Target is not { } target || state.PlanFailure is not null) return state;
+        var loaded = HeldUnits.LoadedShards(state).Select(h => h.Placement).ToHashSet();
+        if (HeldUnits.ReadyIncoming(state) < state.Plan.Incoming.Length || !target.Shards.All(loaded.Contains)) return state;
+        var epoch = state.HighestEpoch + 1;
+        effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"plan {epoch}: what was loaded elsewhere takes over, since {state.Cause}"));
+        var next = state with { Plan = target with { Epoch = epoch }, Target = null, HighestEpoch = epoch };
+        return Assign(next, next.Nodes, nowMs, effects);
     }
 
     /// <summary>What the plan puts elsewhere than the one before, in words.</summary>
@@ -156,7 +189,7 @@ public static class SupervisorRules
         string NameOf(DeviceId device) => state.Offers.GetValueOrDefault(device.Node)?.Name ?? device.Node.Address;
         string[] moved =
         [
-            .. state.Plan.Stages.Where(s => !previous.Stages.Any(p => Pins.Same(p, s) && p.Device == s.Device))
+            .. state.Plan.Stages.Concat(state.Plan.Incoming).Where(s => !previous.Stages.Any(p => Pins.Same(p, s) && p.Device == s.Device))
                 .Select(s => $"stage {s.Index} of pipeline {s.Pipeline} on {NameOf(s.Device)}"),
             .. state.Plan.Shards.Where(s => !previous.Shards.Any(p => Pins.Same(p, s) && p.Device == s.Device))
                 .Select(s => $"expert shard {s.Shard} replica {s.Replica} on {NameOf(s.Device)}"),
@@ -175,7 +208,7 @@ public static class SupervisorRules
         var without = state with { Unfit = state.Unfit.SetItem(device, why) };
         effects.Add(new SupervisorEffect.Note(EventKind.Fault, node, $"device \"{device.Name}\" is not used: {why}"));
         var others = without.Devices;
-        var fits = PlacementRules.Plan(without.Agreed!.Shape, others, WithRoomFor(without.Options.Plan, others, without.Plan), without.Plan, without.HighestEpoch + 1);
+        var fits = Placement(without, without.Plan, without.HighestEpoch + 1, others);
         return fits is PlacementResult.Placed ? Replan(without, $"device \"{device.Name}\" of node \"{node}\" failed", nowMs, effects) : without;
     }
 
@@ -189,7 +222,7 @@ public static class SupervisorRules
         var next = state with { CutOff = cutOff };
         if (!held && next.PlanFailure is null) return next;
         var others = next.Devices;
-        var fits = PlacementRules.Plan(next.Agreed!.Shape, others, WithRoomFor(next.Options.Plan, others, next.Plan), next.Plan, next.HighestEpoch + 1);
+        var fits = Placement(next, next.Plan, next.HighestEpoch + 1, others);
         return fits is PlacementResult.Placed ? Replan(next, "lanes changed", nowMs, effects) : next;
     }
 
@@ -227,6 +260,7 @@ public static class SupervisorRules
         IsFormed = false,
         Plan = PlacementPlan.Empty,
         PlanFailure = null,
+        Target = null,
         Routes = null,
     };
 

@@ -20,6 +20,9 @@ public sealed record SupervisorState
     /// <summary>The plan that is assigned; while none fits, what is still held of the last one.</summary>
     public PlacementPlan Plan { get; internal init; } = PlacementPlan.Empty;
 
+    /// <summary>The plan that takes over when all it moves is loaded; null when nothing moves. <see cref="Plan"/> holds both meanwhile.</summary>
+    internal PlacementPlan? Target { get; init; }
+
     /// <summary>Latest offers of members that agree on the model, by name.</summary>
     public ImmutableArray<NodeProtocol.Offer> Nodes =>
         [.. Offers.Values
@@ -72,6 +75,10 @@ public sealed record SupervisorState
 
     internal ImmutableDictionary<NodeId, long> AssignedMs { get; init; } = ImmutableDictionary<NodeId, long>.Empty;
 
-    /// <summary>The devices of those nodes that can be used.</summary>
-    public ImmutableArray<PlannedDevice> Devices => [.. Nodes.SelectMany(OfferedDevices.Of).Where(d => !Unfit.ContainsKey(d.Id) && !CutOff.Contains(d.Id.Node))];
+    /// <summary>All devices that work, those that leave too.</summary>
+    public ImmutableArray<PlannedDevice> Devices => Working(Nodes);
+
+    /// <summary>Of the devices of these offers those that work.</summary>
+    internal ImmutableArray<PlannedDevice> Working(IEnumerable<NodeProtocol.Offer> offers) =>
+        [.. offers.SelectMany(OfferedDevices.Of).Where(d => !Unfit.ContainsKey(d.Id) && !CutOff.Contains(d.Id.Node))];
 }

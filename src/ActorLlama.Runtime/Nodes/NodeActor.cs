@@ -38,6 +38,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private ImmutableArray<ClusterProtocol.Event> _history = [];
     private IActorRef _saver = ActorRefs.Nobody;
     private long _offeredMs;
+    private bool _isLeaving;
 
     public NodeActor(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
         (_node, _devices, _supervisor, _giveUp) = (node, devices, supervisor, giveUp);
@@ -73,6 +74,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             case ClusterProtocol.Events told: _history = EventHistory.Merge(_history, told.History); break;
             case NodeProtocol.Assign assign: Assign(assign); break;
             case NodeProtocol.Routes routes: Publish(routes); break;
+            case NodeProtocol.Leave leave: Leave(leave.IsLeaving); break;
             case NodeProtocol.Refused refused: _giveUp($"the cluster refused this node: {refused.Reason}"); break;
             case DeviceProtocol.StageHeld held: StageHeld(held.Stage); break;
             case DeviceProtocol.ShardHeld held: ShardHeld(held); break;
@@ -86,6 +88,13 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     }
 
     protected override void PostStop() => _node.Lane.Unsubscribe(Self);
+
+    private void Leave(bool isLeaving)
+    {
+        if (_isLeaving != isLeaving) _log.Info(isLeaving ? "This node is drained" : "This node may hold parts of the model again");
+        _isLeaving = isLeaving;
+        Offer();
+    }
 
     private void Introduce()
     {
@@ -119,7 +128,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         Counters(),
         [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))],
         [.. _loads.Values],
-        [.. _node.Lane.Peers.Where(p => _lanesLost.TryGetValue(p, out var since) && _node.NowMs - since >= LostAfterMs)]);
+        [.. _node.Lane.Peers.Where(p => _lanesLost.TryGetValue(p, out var since) && _node.NowMs - since >= LostAfterMs)],
+        _isLeaving);
 
     /// <summary>Bytes over lanes are those of messages: heartbeats would make an idle node look busy.</summary>
     private NodeProtocol.NodeCounters Counters()
@@ -138,11 +148,11 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         _node.Board.Plan = plan;
         _saver.Tell(new NodeSaver.PlanChanged());
         _log.Info("Plan {Epoch}: {Stages} stages and {Shards} expert shards here", plan.Epoch, plan.Stages.Count(IsHere), plan.Shards.Count(IsHere));
-        foreach (var key in _stages.Keys.Where(k => !plan.Stages.Any(s => IsHere(s) && (s.Pipeline, s.Index) == k)).ToArray()) _stages.Remove(key);
+        foreach (var key in _stages.Keys.Where(k => !HeldHere(plan).Any(s => (s.Pipeline, s.Index) == k)).ToArray()) _stages.Remove(key);
         foreach (var (name, device) in _deviceActors)
-            device.Tell(new DeviceProtocol.HoldStages([.. plan.Stages
-                .Where(s => IsHere(s) && s.Device.Name == name)
-                .Select(s => new DeviceProtocol.WiredStage(s, plan.PipelineEpochs[s.Pipeline]))]));
+            device.Tell(new DeviceProtocol.HoldStages([.. HeldHere(plan)
+                .Where(s => s.Device.Name == name)
+                .Select(s => new DeviceProtocol.WiredStage(s, plan.EpochOf(s)))]));
         foreach (var key in _shards.Keys.ToArray())
             if (PlacedHere(key) is not { } placement || placement != _shards[key].Held.Placement) Drop(key);
         // At once, before the shards' owners are here: what they are given to serve is there then.
@@ -186,7 +196,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private void StageHeld(NodeProtocol.HeldStage held)
     {
         var key = (held.Placement.Pipeline, held.Placement.Index);
-        if (!_node.Board.Plan.Stages.Any(s => IsHere(s) && (s.Pipeline, s.Index) == key)) return;
+        if (!HeldHere(_node.Board.Plan).Any(s => (s.Pipeline, s.Index) == key)) return;
         var isProgress = held is { Stage: null, Fault: null } && _stages.ContainsKey(key);
         _stages[key] = held;
         OfferAfter(isProgress);
@@ -235,6 +245,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
 
     private ShardPlacement? PlacedHere((int Shard, int Replica) key) =>
         _node.Board.Plan.Shards.FirstOrDefault(s => IsHere(s) && (s.Shard, s.Replica) == key);
+
+    private IEnumerable<StagePlacement> HeldHere(PlacementPlan plan) => plan.Stages.Concat(plan.Incoming).Where(IsHere);
 
     private bool IsHere(StagePlacement stage) => stage.Device.Node == _node.Self;
 

@@ -107,7 +107,7 @@ internal sealed class StageActor : DeviceWorker
         _stage = stage;
         _caches = new SequenceCaches(_stage.NewCache);
         // After a restart nobody wires the stage again: the board has the epoch.
-        if (_node.Board.Plan.PipelineEpochs is { } epochs && _placement.Pipeline < epochs.Length) _pipelineEpoch = epochs[_placement.Pipeline];
+        if (_node.Board.Plan is { } plan && _placement.Pipeline < plan.PipelineEpochs.Length) _pipelineEpoch = plan.EpochOf(_placement);
         _self = _node.Lane.Register(Self);
         Become(Serving);
         Report(_stage.Bytes, null);

@@ -60,6 +60,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
             case NodeProtocol.Gone gone: Step(new SupervisorEvent.ProcessGone(gone.Node)); break;
             case ClusterProtocol.Events told: _history = EventHistory.Merge(_history, told.History); break;
             case ClusterProtocol.GetEvents: Sender.Tell(new ClusterProtocol.Events(_history)); break;
+            case ClusterProtocol.Drain drain: Drain(drain); break;
             case ClusterProtocol.GetStatus: Sender.Tell(SupervisorRules.Status(_state, _node.Self)); break;
             case ClusterProtocol.Save save:
                 _saver.Forward(new SaveCoordinator.Begin(save, SupervisorRules.Status(_state, _node.Self), _nodes.ToImmutableDictionary()));
@@ -80,6 +81,13 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     {
         Context.ActorSelection(new RootActorPath(member.Address) / "user" / "node").Tell(new NodeProtocol.GetOffer(), Self);
         Step(new SupervisorEvent.MemberUp(Membership.IdOf(member)));
+    }
+
+    private void Drain(ClusterProtocol.Drain drain)
+    {
+        var (node, answer) = DrainRules.Answer(_state, drain);
+        if (node is { } meant && !drain.DryRun) TellNodes([meant], new NodeProtocol.Leave(!drain.Undo));
+        Sender.Tell(answer);
     }
 
     private void Take(NodeProtocol.Offer offer)

@@ -21,6 +21,8 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
 
     public ImmutableArray<NodeId> LanesLost { get; set; } = [];
 
+    public bool IsLeaving { get; set; }
+
     public long PlanEpoch => _plan.Epoch;
 
     /// <summary>The latest routes by (plan epoch, version), as a node keeps them.</summary>
@@ -28,20 +30,22 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
 
     public NodeProtocol.Offer Offer() => new(
         id, name, Roles, [new NodeProtocol.DeviceOffer("cpu:0", memoryBytes)], new LaneEndpoint($"10.1.0.{id.Uid}", 5000), Model, shape,
-        _plan.Epoch, [.. _stages.Values], [.. _shards.Values], new NodeProtocol.NodeCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), [], [], LanesLost);
+        _plan.Epoch, [.. _stages.Values], [.. _shards.Values], new NodeProtocol.NodeCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), [], [], LanesLost, IsLeaving);
 
     public void Receive(NodeProtocol.Assign assign)
     {
         if (assign.Plan.Epoch <= _plan.Epoch) return;
         _plan = assign.Plan;
         Assert.Contains(assign.Nodes, n => n.Node == id);
-        var mine = _plan.Stages.Where(s => s.Device.Node == id).ToDictionary(s => (s.Pipeline, s.Index));
+        var mine = _plan.Stages.Concat(_plan.Incoming).Where(s => s.Device.Node == id).ToDictionary(s => (s.Pipeline, s.Index));
         foreach (var key in _stages.Keys.Except(mine.Keys).ToArray()) _stages.Remove(key);
         foreach (var (key, stage) in mine)
         {
-            var epoch = _plan.PipelineEpochs[stage.Pipeline];
-            if (!_stages.TryGetValue(key, out var held) || held.PlanEpoch != epoch)
+            var epoch = _plan.EpochOf(stage);
+            if (!_stages.TryGetValue(key, out var held))
                 _stages[key] = new NodeProtocol.HeldStage(epoch, stage, null, null, 0, null);
+            else if (held.PlanEpoch != epoch)
+                _stages[key] = held with { PlanEpoch = epoch, Scheduler = null, Stage = held.PlanEpoch == 0 ? held.Stage : null };
         }
 
         foreach (var (key, held) in _shards.ToArray())
@@ -66,7 +70,7 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
     public void Load()
     {
         foreach (var (key, held) in _stages.ToArray())
-            if (held.Stage is null) LoadStage(key);
+            if (held.Stage is null || (key.Item2 == 0 && held is { Scheduler: null, PlanEpoch: > 0 })) LoadStage(key);
         foreach (var (key, held) in _shards.ToArray())
             if (held.Expert is null) LoadShard(key);
     }
@@ -74,7 +78,7 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
     public void LoadStage((int, int) key) => _stages[key] = _stages[key] with
     {
         Stage = Target("stage"),
-        Scheduler = key.Item2 == 0 ? Target("scheduler") : null,
+        Scheduler = key.Item2 == 0 && _stages[key].PlanEpoch > 0 ? Target("scheduler") : null,
         LoadedBytes = _stages[key].Placement.WeightBytes,
         Fault = null,
     };
