@@ -13,8 +13,6 @@ else
   echo "chaos.sh: without root and iproute2 the scenario partition is left out" >&2
 fi
 
-# The nodes are young processes: no counting of branches for a better compilation that comes too late.
-export DOTNET_TieredPGO=0
 status=0
 for scenario in $scenarios; do
   echo "== $scenario"

@@ -14,9 +14,6 @@ dotnet "$(dotnet msbuild src/ActorLlama.Kernels -getProperty:RoslynTargetsPath)/
 [ "$built" -eq 0 ] || fail "build failed"
 dotnet format whitespace . --folder --verify-no-changes --exclude artifacts || fail "format check failed; run: dotnet format whitespace . --folder"
 
-# The tests start many short processes: no counting of branches for a better compilation that comes too late.
-export DOTNET_TieredPGO=0
-
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 status=0
