@@ -21,7 +21,7 @@ public sealed unsafe class ThreadTeam : IDisposable
     private readonly object _gate = new();
     private Action<int, int>? _body;
     private int _units, _completed, _parked;
-    // Job number in the high half, next free unit in the low half: a unit is claimed only for the job it was read from.
+    // Job number in the high half, next free unit in the low half, all ones when there is none: a unit is claimed only for the job it was read from.
     private long _claim;
     private bool _closed;
     private ExceptionDispatchInfo? _failure;
@@ -65,9 +65,11 @@ public sealed unsafe class ThreadTeam : IDisposable
             for (var unit = 0; unit < units; unit++) body(unit, 0);
             return;
         }
+        var job = (Volatile.Read(ref _claim) >> 32) + 1;
+        // First nothing of the job before can be claimed: a thread that is late would take its next unit, which is one of this job when this has more.
+        Interlocked.Exchange(ref _claim, (job << 32) - 1);
         (_body, _units, _failure) = (body, units, null);
         Volatile.Write(ref _completed, 0);
-        var job = (Volatile.Read(ref _claim) >> 32) + 1;
         Interlocked.Exchange(ref _claim, job << 32);
         if (Volatile.Read(ref _parked) > 0)
             lock (_gate) Monitor.PulseAll(_gate);
@@ -126,14 +128,14 @@ public sealed unsafe class ThreadTeam : IDisposable
         while (true)
         {
             var claim = Volatile.Read(ref _claim);
-            var unit = (int)claim;
+            var unit = (uint)claim;
             // Read before the claim: the exchange below fails if the job they belong to has ended.
             var (body, units) = (_body, _units);
-            if (claim >> 32 != job || unit >= units) return;
+            if (claim >> 32 != job || unit >= (uint)units) return;
             if (Interlocked.CompareExchange(ref _claim, claim + 1, claim) != claim) continue;
             try
             {
-                body!(unit, worker);
+                body!((int)unit, worker);
             }
             catch (Exception e)
             {
