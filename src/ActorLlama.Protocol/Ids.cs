@@ -6,6 +6,13 @@ namespace ActorLlama.Protocol;
 [MessagePackObject]
 public readonly record struct NodeId([property: Key(0)] string Address, [property: Key(1)] long Uid)
 {
+    /// <summary>The address without protocol and system: HOST:PORT.</summary>
+    [IgnoreMember]
+    public string HostAndPort => Address[(Address.IndexOf('@') + 1)..];
+
+    [IgnoreMember]
+    public string Host => HostAndPort[..HostAndPort.LastIndexOf(':')];
+
     public override string ToString() => $"{Address}#{Uid}";
 }
 

@@ -26,7 +26,11 @@ public static class NodeProtocol
         [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows,
         [property: Key(12)] ImmutableArray<PipelineLoad> Pipelines,
         [property: Key(13)] ImmutableArray<NodeId>? LanesLost = null,
-        [property: Key(14)] bool IsLeaving = false) : IClusterMessage;
+        [property: Key(14)] bool IsLeaving = false) : IClusterMessage
+    {
+        /// <summary>Whether that is the node's name, or its HOST:PORT.</summary>
+        public bool IsCalled(string text) => Name == text || Node.HostAndPort == text;
+    }
 
     /// <summary>To a node: it is to hold nothing any more, or may again. It says so in its offers, where every supervisor finds it.</summary>
     [MessagePackObject]

@@ -13,7 +13,7 @@ internal sealed class ClusterDrainCommand : AsyncCommand<ClusterDrainCommand.Set
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(250);
 
-    internal sealed class Settings : CommandSettings
+    internal sealed class Settings : ClusterSettings
     {
         [CommandArgument(0, "<NODE>")]
         [Description("The node's name, or its HOST:PORT.")]
@@ -30,10 +30,6 @@ internal sealed class ClusterDrainCommand : AsyncCommand<ClusterDrainCommand.Set
         [CommandOption("--within <SECONDS>")]
         [Description("How long to wait until the node is empty. Default: 600.")]
         public int Within { get; init; } = 600;
-
-        [CommandOption("--cluster <ADDRESS>")]
-        [Description("A node of the cluster, HOST:PORT. Default: 127.0.0.1:4053.")]
-        public string Cluster { get; init; } = ClusterAddress.Default;
 
         public override ValidationResult Validate() =>
             Within < 1 ? ValidationResult.Error($"--within is {Within}; at least 1 second is needed.")
@@ -90,6 +86,6 @@ internal sealed class ClusterDrainCommand : AsyncCommand<ClusterDrainCommand.Set
 
     private static bool IsEmpty(ClusterProtocol.Status status, string node) =>
         status.State == ClusterState.Ready
-        && status.Nodes.Where(o => o.Name == node || o.Node.Address.EndsWith($"@{node}", StringComparison.Ordinal))
+        && status.Nodes.Where(o => o.IsCalled(node))
             .All(o => o is { IsLeaving: true, Stages.Length: 0, Shards.Length: 0 });
 }

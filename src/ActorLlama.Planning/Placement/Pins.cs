@@ -48,6 +48,12 @@ internal sealed record Pins(ImmutableArray<int?> Stages, ImmutableArray<int?> Sh
     public static bool Same(ShardPlacement a, ShardPlacement b) =>
         a.Shard == b.Shard && a.Replica == b.Replica && a.FirstExpert == b.FirstExpert && a.Experts == b.Experts;
 
+    /// <summary>Whether the plan has that stage on that device.</summary>
+    public static bool Holds(PlacementPlan plan, StagePlacement stage) => plan.Stages.Any(s => Same(s, stage) && s.Device == stage.Device);
+
+    /// <summary>Whether the plan has that replica on that device.</summary>
+    public static bool Holds(PlacementPlan plan, ShardPlacement shard) => plan.Shards.Any(s => Same(s, shard) && s.Device == shard.Device);
+
     public bool Any => Stages.Any(s => s is not null) || Shards.Any(s => s is not null);
 
     /// <summary>Nothing is anywhere yet.</summary>

@@ -14,7 +14,7 @@ public static class Transition
     {
         var there = devices.Select(d => d.Id).ToHashSet();
         var moving = target.Stages.GroupBy(s => s.Pipeline)
-            .Where(next => Serves(current, next, there) && next.Any(s => !Holds(current, s)) && next.All(s => CanGetReady(current, s)))
+            .Where(next => Serves(current, next, there) && next.Any(s => !Pins.Holds(current, s)) && next.All(s => CanGetReady(current, s)))
             .Select(next => next.Key)
             .ToHashSet();
         ImmutableArray<ShardPlacement> outgoing = current.ExpertShards == target.ExpertShards
@@ -27,7 +27,7 @@ public static class Transition
                 .OrderBy(s => s.Pipeline).ThenBy(s => s.Index)],
             Shards = [.. target.Shards.Concat(outgoing).OrderBy(s => s.Shard).ThenBy(s => s.Replica)],
             PipelineEpochs = [.. target.PipelineEpochs.Select((epoch, p) => moving.Contains(p) ? current.PipelineEpochs[p] : epoch)],
-            Incoming = [.. target.Stages.Where(s => moving.Contains(s.Pipeline) && !Holds(current, s))],
+            Incoming = [.. target.Stages.Where(s => moving.Contains(s.Pipeline) && !Pins.Holds(current, s))],
         };
         return Fits(between, devices) ? between : target;
     }
@@ -39,11 +39,9 @@ public static class Transition
         return stages.Sum(s => s.Layers) == pipeline.Sum(s => s.Layers) && stages.All(s => there.Contains(s.Device));
     }
 
-    private static bool Holds(PlacementPlan plan, StagePlacement stage) => plan.Stages.Any(s => Pins.Same(s, stage) && s.Device == stage.Device);
-
     /// <summary>A node holds a stage of a pipeline once.</summary>
     private static bool CanGetReady(PlacementPlan current, StagePlacement stage) =>
-        Holds(current, stage) || !current.Stages.Any(s => (s.Pipeline, s.Index) == (stage.Pipeline, stage.Index) && s.Device.Node == stage.Device.Node);
+        Pins.Holds(current, stage) || !current.Stages.Any(s => (s.Pipeline, s.Index) == (stage.Pipeline, stage.Index) && s.Device.Node == stage.Device.Node);
 
     /// <summary>A device that leaves goes on holding what it holds.</summary>
     private static bool Fits(PlacementPlan plan, ImmutableArray<PlannedDevice> devices) => devices.Where(d => !d.IsLeaving).All(d =>

@@ -16,11 +16,9 @@ public static class LossRules
     /// <param name="gone">Members whose ports refuse.</param>
     public static ImmutableArray<NodeId> Declare(NodeId self, IReadOnlyCollection<NodeId> members, IReadOnlyCollection<NodeId> gone)
     {
-        var ours = gone.Where(members.Contains).Where(n => HostOf(n) == HostOf(self)).ToArray();
+        var ours = gone.Where(members.Contains).Where(n => n.Host == self.Host).ToArray();
         var others = gone.Where(members.Contains).Except(ours).ToArray();
         var voters = members.Count - ours.Length;
         return (voters - others.Length) * 2 > voters ? [.. ours, .. others] : [.. ours];
     }
-
-    private static string HostOf(NodeId node) => node.Address[(node.Address.IndexOf('@') + 1)..node.Address.LastIndexOf(':')];
 }

@@ -141,18 +141,15 @@ public static class SupervisorRules
             return Assign(connected, connected.Nodes, nowMs, effects);
         }
 
-        if (Placement(state, serving, epoch, state.Devices) is not PlacementResult.Placed { Plan: var target })
+        var result = Placement(state, serving, epoch, state.Devices);
+        // Where the others have no room, those that leave stay.
+        if (result is PlacementResult.DoesNotFit && state.Nodes.Any(o => o.IsLeaving))
+            result = Placement(state, serving, epoch, state.Working(state.Nodes.Select(o => o with { IsLeaving = false })));
+        if (result is not PlacementResult.Placed { Plan: var target })
         {
-            // Where the others have no room, those that leave stay.
-            var result = Placement(state, serving, epoch, state.Working(state.Nodes.Select(o => o with { IsLeaving = false })));
-            if (result is not PlacementResult.Placed { Plan: var staying })
-            {
-                var failure = ((PlacementResult.DoesNotFit)result).Describe();
-                effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"no plan, because {cause}: {failure}"));
-                return state with { PlanFailure = failure, Cause = cause, Target = null };
-            }
-
-            target = staying;
+            var failure = ((PlacementResult.DoesNotFit)result).Describe();
+            effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"no plan, because {cause}: {failure}"));
+            return state with { PlanFailure = failure, Cause = cause, Target = null };
         }
 
         var plan = HeldUnits.AllLoaded(state with { Plan = target }) ? target : Transition.Between(serving, target, state.Devices);
@@ -189,9 +186,9 @@ public static class SupervisorRules
         string NameOf(DeviceId device) => state.Offers.GetValueOrDefault(device.Node)?.Name ?? device.Node.Address;
         string[] moved =
         [
-            .. state.Plan.Stages.Concat(state.Plan.Incoming).Where(s => !previous.Stages.Any(p => Pins.Same(p, s) && p.Device == s.Device))
+            .. state.Plan.Stages.Concat(state.Plan.Incoming).Where(s => !Pins.Holds(previous, s))
                 .Select(s => $"stage {s.Index} of pipeline {s.Pipeline} on {NameOf(s.Device)}"),
-            .. state.Plan.Shards.Where(s => !previous.Shards.Any(p => Pins.Same(p, s) && p.Device == s.Device))
+            .. state.Plan.Shards.Where(s => !Pins.Holds(previous, s))
                 .Select(s => $"expert shard {s.Shard} replica {s.Replica} on {NameOf(s.Device)}"),
         ];
         return moved.Length == 0 ? "; nothing moves" : $"; new: {string.Join(", ", moved)}";
@@ -207,9 +204,7 @@ public static class SupervisorRules
     {
         var without = state with { Unfit = state.Unfit.SetItem(device, why) };
         effects.Add(new SupervisorEffect.Note(EventKind.Fault, node, $"device \"{device.Name}\" is not used: {why}"));
-        var others = without.Devices;
-        var fits = Placement(without, without.Plan, without.HighestEpoch + 1, others);
-        return fits is PlacementResult.Placed ? Replan(without, $"device \"{device.Name}\" of node \"{node}\" failed", nowMs, effects) : without;
+        return Fits(without) ? Replan(without, $"device \"{device.Name}\" of node \"{node}\" failed", nowMs, effects) : without;
     }
 
     /// <summary>A node that can be reached again is planned with again; one that cannot is planned around, if the others have room.</summary>
@@ -221,10 +216,10 @@ public static class SupervisorRules
         var held = state.Plan.Stages.Any(s => cutOff.Contains(s.Device.Node)) || state.Plan.Shards.Any(s => cutOff.Contains(s.Device.Node));
         var next = state with { CutOff = cutOff };
         if (!held && next.PlanFailure is null) return next;
-        var others = next.Devices;
-        var fits = Placement(next, next.Plan, next.HighestEpoch + 1, others);
-        return fits is PlacementResult.Placed ? Replan(next, "lanes changed", nowMs, effects) : next;
+        return Fits(next) ? Replan(next, "lanes changed", nowMs, effects) : next;
     }
+
+    private static bool Fits(SupervisorState state) => Placement(state, state.Plan, state.HighestEpoch + 1, state.Devices) is PlacementResult.Placed;
 
     private static SupervisorState AssignBehind(
         SupervisorState state, IEnumerable<NodeProtocol.Offer> offers, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
