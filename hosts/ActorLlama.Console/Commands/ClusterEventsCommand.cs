@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Globalization;
-using ActorLlama.Client;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
@@ -10,12 +9,8 @@ internal sealed class ClusterEventsCommand : AsyncCommand<ClusterEventsCommand.S
 {
     private static readonly TimeSpan s_wait = TimeSpan.FromSeconds(10);
 
-    internal sealed class Settings : CommandSettings
+    internal sealed class Settings : ClusterSettings
     {
-        [CommandOption("--cluster <ADDRESS>")]
-        [Description("A node of the cluster, HOST:PORT. Default: 127.0.0.1:4053.")]
-        public string Cluster { get; init; } = ClusterAddress.Default;
-
         [CommandOption("--json")]
         [Description("Print lines of JSON.")]
         public bool Json { get; init; }

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using ActorLlama.Checkpoints;
-using ActorLlama.Client;
 using ActorLlama.Protocol;
 using Spectre.Console;
 using Spectre.Console.Cli;
@@ -10,7 +9,7 @@ namespace ActorLlama.Cli;
 /// <summary><c>actorllama cluster save</c>: the model that a cluster holds, written by its nodes into one checkpoint.</summary>
 internal sealed class ClusterSaveCommand : AsyncCommand<ClusterSaveCommand.Settings>
 {
-    internal sealed class Settings : CommandSettings
+    internal sealed class Settings : ClusterSettings
     {
         [CommandOption("--to <DIR>", isRequired: true)]
         [Description("A new folder, on storage that all nodes find under the same path.")]
@@ -19,10 +18,6 @@ internal sealed class ClusterSaveCommand : AsyncCommand<ClusterSaveCommand.Setti
         [CommandOption("--layout <NAME>")]
         [Description("unscanned, the one that nodes write; convert makes others of it.")]
         public string Layout { get; init; } = LayoutNames.Unscanned;
-
-        [CommandOption("--cluster <ADDRESS>")]
-        [Description("A node of the cluster, HOST:PORT. Default: 127.0.0.1:4053.")]
-        public string Cluster { get; init; } = ClusterAddress.Default;
 
         public override ValidationResult Validate() =>
             To.Length == 0 ? ValidationResult.Error("--to is empty. Name a new folder.")

@@ -1,5 +1,4 @@
 using System.ComponentModel;
-using ActorLlama.Client;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
@@ -9,12 +8,8 @@ internal sealed class ClusterStatusCommand : AsyncCommand<ClusterStatusCommand.S
 {
     private static readonly TimeSpan s_wait = TimeSpan.FromSeconds(10);
 
-    internal sealed class Settings : CommandSettings
+    internal sealed class Settings : ClusterSettings
     {
-        [CommandOption("--cluster <ADDRESS>")]
-        [Description("A node of the cluster, HOST:PORT. Default: 127.0.0.1:4053.")]
-        public string Cluster { get; init; } = ClusterAddress.Default;
-
         [CommandOption("--json")]
         [Description("Print one line of JSON instead of a table.")]
         public bool Json { get; init; }

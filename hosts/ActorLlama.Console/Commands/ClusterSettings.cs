@@ -1,0 +1,13 @@
+using System.ComponentModel;
+using ActorLlama.Client;
+using Spectre.Console.Cli;
+
+namespace ActorLlama.Cli;
+
+/// <summary>Which running cluster a verb asks.</summary>
+internal abstract class ClusterSettings : CommandSettings
+{
+    [CommandOption("--cluster <ADDRESS>")]
+    [Description("A node of the cluster, HOST:PORT. Default: 127.0.0.1:4053.")]
+    public string Cluster { get; init; } = ClusterAddress.Default;
+}
