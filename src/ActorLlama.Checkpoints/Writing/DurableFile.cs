@@ -4,15 +4,15 @@ using Microsoft.Win32.SafeHandles;
 namespace ActorLlama.Checkpoints;
 
 /// <summary>Files that are either whole or absent, also after a crash: written under a temporary name, forced to disk, renamed.</summary>
-internal static partial class DurableFile
+public static partial class DurableFile
 {
     /// <summary>Ends every temporary name.</summary>
     public const string TemporarySuffix = ".partial";
 
-    /// <summary>Writes a small text file.</summary>
-    public static void WriteText(string path, string text)
+    /// <summary>Writes a small text file. <paramref name="writer"/>: who, where several may at once; it goes into the temporary name.</summary>
+    public static void WriteText(string path, string text, string writer = "")
     {
-        var temporary = path + TemporarySuffix;
+        var temporary = $"{path}{writer}{TemporarySuffix}";
         using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write))
         {
             stream.Write(System.Text.Encoding.UTF8.GetBytes(text));

@@ -50,7 +50,7 @@ internal sealed class PartsCopy : IDisposable
         using var any = CancellationTokenSource.CreateLinkedTokenSource(end, _dropped.Token);
         try
         {
-            var checkpoint = new SharedTrainingCheckpoint(run.Settings.ConfigJson, run.Settings.Options.Weights, [LocalTrainer.MeanPrefix, LocalTrainer.VariancePrefix]);
+            var checkpoint = run.Settings.Shared();
             var bytes = checkpoint.Write(
                 RunStorage.PartialOf(run.Settings, take.Folder),
                 [.. _ranges.Select(range => new TrainedRange(range.Name, range.Start, range.Values.NumberOfElements, (offset, to) => range.Values.bytes.Slice((int)offset, to.Length).CopyTo(to)))], any.Token);

@@ -52,7 +52,7 @@ internal sealed class RunStorage(RunSettings settings, string run, string coordi
             if (!IsMine()) return new CoordinatorEvent.StorageFenced(ClaimNow()!.Epoch);
             var step = manifest.State.StepsDone - 1;
             var target = Folder!.CheckpointOf(step);
-            var checkpoint = new SharedTrainingCheckpoint(settings.ConfigJson, settings.Options.Weights, [LocalTrainer.MeanPrefix, LocalTrainer.VariancePrefix]);
+            var checkpoint = settings.Shared();
             var record = new RunRecord(manifest.State.Updates, settings.DataFlags) { Slots = manifest.Plan.Slots.Length };
             var digest = checkpoint.Commit(PartialOf(settings, manifest.Folder), target, step, record.ToJson(), settings.Files, IsMine);
             return digest is null ? new CoordinatorEvent.StorageFenced(ClaimNow()!.Epoch) : new CoordinatorEvent.ManifestWritten(manifest.Save, digest, target);
@@ -81,15 +81,5 @@ internal sealed class RunStorage(RunSettings settings, string run, string coordi
 
     private string? Read(string name) => Path.Combine(Folder!.Path, name) is var path && File.Exists(path) ? File.ReadAllText(path) : null;
 
-    private void Write(string name, string text)
-    {
-        var path = Path.Combine(Folder!.Path, name);
-        var temporary = $"{path}.{coordinator}.partial";
-        using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write))
-        {
-            stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
-            stream.Flush(flushToDisk: true);
-        }
-        File.Move(temporary, path, overwrite: true);
-    }
+    private void Write(string name, string text) => DurableFile.WriteText(Path.Combine(Folder!.Path, name), text, $".{coordinator}");
 }

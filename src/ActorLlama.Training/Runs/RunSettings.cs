@@ -92,6 +92,9 @@ public sealed record RunSettings
         : Checkpoint is not null ? RunSource.Of(Checkpoint, HasOptimizer)
         : RunSource.Fresh(config, Seed);
 
+    /// <summary>How its owners write checkpoints together.</summary>
+    internal Checkpoints.SharedTrainingCheckpoint Shared() => new(ConfigJson, Options.Weights, [LocalTrainer.MeanPrefix, LocalTrainer.VariancePrefix]);
+
     /// <summary>What its coordinator goes by.</summary>
     internal CoordinatorSettings Coordination(LlamaConfig config)
     {
