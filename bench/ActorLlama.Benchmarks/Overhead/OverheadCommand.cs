@@ -73,7 +73,7 @@ internal sealed class OverheadCommand : AsyncCommand<OverheadCommand.Settings>
                 theirs.Add(b);
             }
 
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{length,8}{Median(ours),12:0.000}{Median(theirs),10:0.000}{Median(ours) / Median(theirs) - 1,8:P1}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{length,8}{Medians.Of(ours),12:0.000}{Medians.Of(theirs),10:0.000}{Medians.Of(ours) / Medians.Of(theirs) - 1,8:P1}"));
         }
 
         return 0;
@@ -87,6 +87,4 @@ internal sealed class OverheadCommand : AsyncCommand<OverheadCommand.Settings>
             arrivals.Add(Stopwatch.GetTimestamp());
         return Stopwatch.GetElapsedTime(arrivals[0], arrivals[^1]).TotalMilliseconds / (arrivals.Count - 1);
     }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 }

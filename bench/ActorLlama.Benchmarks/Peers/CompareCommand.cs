@@ -121,13 +121,13 @@ internal sealed class CompareCommand : AsyncCommand<CompareCommand.Settings>
 
     private static void Print(Measure m) => Console.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"{m.Name,-16}{Median(m.Ours),11:0.0}{Spread(m.Ours),16}{Median(m.Theirs),12:0.0}{Spread(m.Theirs),16}{m.Ratio,7:0.00}{m.Ceiling,9:0.0}{Median(m.Ours) / m.Ceiling,7:P0}"));
+        $"{m.Name,-16}{Medians.Of(m.Ours),11:0.0}{Spread(m.Ours),16}{Medians.Of(m.Theirs),12:0.0}{Spread(m.Theirs),16}{m.Ratio,7:0.00}{m.Ceiling,9:0.0}{Medians.Of(m.Ours) / m.Ceiling,7:P0}"));
 
     private static string Json(Measure[] measures, MachineLimits limits, LogitsDifference difference, int disturbed) => JsonSerializer.Serialize(new
     {
         ratios = measures.ToDictionary(m => m.Name, m => Math.Round(m.Ratio, 3)),
-        actorllama = measures.ToDictionary(m => m.Name, m => Math.Round(Median(m.Ours), 2)),
-        llamasharp = measures.ToDictionary(m => m.Name, m => Math.Round(Median(m.Theirs), 2)),
+        actorllama = measures.ToDictionary(m => m.Name, m => Math.Round(Medians.Of(m.Ours), 2)),
+        llamasharp = measures.ToDictionary(m => m.Name, m => Math.Round(Medians.Of(m.Theirs), 2)),
         ceiling = measures.ToDictionary(m => m.Name, m => Math.Round(m.Ceiling, 1)),
         gigabytes_per_second = Math.Round(limits.GigabytesPerSecond, 1),
         gigaflops_per_second = Math.Round(limits.GigaflopsPerSecond, 1),
@@ -137,8 +137,6 @@ internal sealed class CompareCommand : AsyncCommand<CompareCommand.Settings>
 
     private static string Spread(List<double> values) => string.Create(CultureInfo.InvariantCulture, $"{values.Min():0.0} to {values.Max():0.0}");
 
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
-
     /// <summary>Something measured of both, and what the machine allows; values in tokens a second.</summary>
     private sealed record Measure(string Name, Func<IPeer, Task<double>> Run, double Ceiling)
     {
@@ -146,6 +144,6 @@ internal sealed class CompareCommand : AsyncCommand<CompareCommand.Settings>
 
         public List<double> Theirs { get; } = [];
 
-        public double Ratio => Median(Ours) / Median(Theirs);
+        public double Ratio => Medians.Of(Ours) / Medians.Of(Theirs);
     }
 }
