@@ -34,7 +34,9 @@ for host in left right; do
   ip -n "$host-$suffix" link set lo up
 done
 
-show() { printf '\n%s$ actorllama' "$1"; shift; for word in "$@"; do case $word in *[\ \*]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac; done; printf '\n'; }
+# Without the folder that both "hosts" share here.
+relative() { sed "s|$work/||g"; }
+show() { printf '\n%s$ actorllama' "$1"; shift; for word in "${@//"$work/"/}"; do case $word in *[\ \*]*) printf " '%s'" "$word" ;; *) printf ' %s' "$word" ;; esac; done; printf '\n'; }
 
 # run HOST ARGUMENTS: shows and runs a command on a host; its exit code is shown where it is not 0.
 run() {
@@ -42,7 +44,7 @@ run() {
   show "$host" "$@"
   timeout 60 ip netns exec "$host-$suffix" $program "$@" >"$work/out" 2>&1 </dev/null || code=$?
   # Without the node's log.
-  grep -Ev '^([0-9:.]{12} (info|warn|error) |\[)' "$work/out" || true
+  grep -Ev '^([0-9:.]{12} (info|warn|error) |\[)' "$work/out" | relative || true
   [ "$code" -eq 0 ] || echo "(exit code $code)"
 }
 
@@ -70,23 +72,37 @@ await() {
   echo "two-machines.sh: \"$what\" was not seen within its time." >&2; exit 1
 }
 
-status=(cluster status --cluster 192.168.77.1:4053)
+status=(cluster status --cluster 192.168.77.1:4053 --certificates "$work/certs/client")
+left=(--config config/lan.conf "actorllama.security.certificates=$work/certs/left")
+right=(--config config/lan.conf actorllama.cluster.host=192.168.77.2 "actorllama.security.certificates=$work/certs/right")
+other=(actorllama.cluster.port=4055 actorllama.lane.port=0)
 echo "# two hosts, one cable"
-start left node --config config/lan.conf actorllama.node.name=left
-run right cluster status --cluster 192.168.77.1:4053
-start right node --config config/lan.conf actorllama.node.name=right actorllama.cluster.host=192.168.77.2
+run left cert init "$work/certs" --node left=192.168.77.1 --node right=192.168.77.2
+start left node "${left[@]}" actorllama.node.name=left
+run right "${status[@]}"
+start right node "${right[@]}" actorllama.node.name=right
 await Ready left "${status[@]}"
-run right cluster status --cluster 192.168.77.1:4053
-printf '\nright$ echo "ROMEO:" | actorllama chat --cluster 192.168.77.2:4053 --temperature 0 --max-tokens 24\n'
-echo "ROMEO:" | ip netns exec "right-$suffix" $program chat --cluster 192.168.77.2:4053 --temperature 0 --max-tokens 24
+run right "${status[@]}"
+chat=(chat --cluster 192.168.77.2:4053 --certificates "$work/certs/client" --temperature 0 --max-tokens 24)
+printf '\nright$ echo "ROMEO:" | actorllama %s\n' "${chat[*]//"$work/"/}"
+echo "ROMEO:" | ip netns exec "right-$suffix" $program "${chat[@]}"
 
 echo; echo "# what does not form"
 run right cluster status --cluster 192.168.77.9:4053
-run right node --config config/lan.conf actorllama.cluster.host=192.168.77.3
-run right node --config config/lan.conf actorllama.cluster.host=192.168.77.2 actorllama.cluster.port=4055 actorllama.lane.port=0 actorllama.cluster.allow-plaintext=off
-run right node --config config/lan.conf actorllama.cluster.host=192.168.77.2 actorllama.cluster.port=4055 actorllama.lane.port=0 'actorllama.cluster.seeds=[akka.tcp://actorllama@192.168.77.1:4999]' actorllama.cluster.join-timeout=5s
+run right node "${right[@]}" actorllama.cluster.host=192.168.77.3
+run right node "${right[@]}" "${other[@]}" 'actorllama.cluster.seeds=[akka.tcp://actorllama@192.168.77.1:4999]' actorllama.cluster.join-timeout=5s
 run right init --shape tiny-scout --seed 1 --out "$work/other"
-run right node --config config/lan.conf actorllama.cluster.host=192.168.77.2 actorllama.cluster.port=4055 actorllama.lane.port=0 "actorllama.model.path=$work/other"
+run right node "${right[@]}" "${other[@]}" "actorllama.model.path=$work/other"
+
+echo; echo "# who does not get in"
+run right node "${right[@]}" "${other[@]}" actorllama.security.certificates=
+run right node "${right[@]}" "${other[@]}" "actorllama.security.certificates=$work/certs/left"
+run right node "${right[@]}" "${other[@]}" actorllama.security.certificates= actorllama.cluster.allow-plaintext=on actorllama.cluster.join-timeout=5s
+run right cert init "$work/strange" --node 192.168.77.2
+run right node "${right[@]}" "${other[@]}" "actorllama.security.certificates=$work/strange/192.168.77.2" actorllama.cluster.join-timeout=5s
+run right cluster status --cluster 192.168.77.1:4053
+printf '\n# what the first node logs of them\n'
+grep -E 'refused|Rejected' "$work/left" | grep -Eo '(Connection with|Rejected).*' | sed -E 's/:[0-9]{5}/:PORT/' | sort -u
 
 echo; echo "# the second host is lost"
 kill -9 "${nodes[1]}"

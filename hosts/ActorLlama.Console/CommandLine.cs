@@ -78,6 +78,12 @@ internal static class CommandLine
                 tokenizer.SetDescription("Make a tokenizer.");
                 tokenizer.AddCommand<TokenizerTrainCommand>("train").WithDescription("Learn a tokenizer.model from text.");
             });
+            config.AddBranch("cert", cert =>
+            {
+                cert.SetDescription("Make the certificates by which nodes and clients know each other.");
+                cert.AddCommand<CertInitCommand>("init").WithDescription("Make an authority, and certificates for nodes and clients.");
+                cert.AddCommand<CertAddCommand>("add").WithDescription("Make certificates for more nodes.");
+            });
             config.AddBranch("bench", bench =>
             {
                 bench.SetDescription("Measure this machine.");

@@ -27,6 +27,7 @@ public static class NodeProgram
             string reason;
             await using (node)
             {
+                using var telemetry = TelemetryExport.Start(options.Telemetry, node.Name, node.Address);
                 foreach (var warning in node.Warnings) await Console.Error.WriteLineAsync($"warning: {warning}");
                 if (arguments.Json) WriteJson(node);
                 else await Console.Error.WriteLineAsync($"{node.Name} listens at {node.Address}, lane {node.LaneEndpoint.Host}:{node.LaneEndpoint.Port}");

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Akka.Actor;
 using Akka.Cluster.Tools.Client;
 using ActorLlama.Protocol;
+using ActorLlama.Trust;
 
 namespace ActorLlama.Client;
 
@@ -16,9 +17,10 @@ public sealed class ClusterConnection : IAsyncDisposable
     private static readonly TimeSpan s_savePoll = TimeSpan.FromMilliseconds(200);
     private readonly ActorSystem _system;
     private readonly IActorRef _client;
+    private readonly ClusterCredentials? _credentials;
 
-    private ClusterConnection(ActorSystem system, IActorRef client, string address) =>
-        (_system, _client, Address) = (system, client, address);
+    private ClusterConnection(ActorSystem system, IActorRef client, string address, ClusterCredentials? credentials) =>
+        (_system, _client, Address, _credentials) = (system, client, address, credentials);
 
     /// <summary>The node that was asked first.</summary>
     public string Address { get; }
@@ -27,12 +29,22 @@ public sealed class ClusterConnection : IAsyncDisposable
     /// Connects through the node at <paramref name="address"/>. Throws <see cref="InvalidDataException"/> for a malformed address and
     /// <see cref="ClusterUnreachableException"/> when nothing answers there within <paramref name="timeout"/>.
     /// </summary>
-    public static async Task<ClusterConnection> ConnectAsync(string address, TimeSpan timeout, CancellationToken cancellation = default)
+    public static Task<ClusterConnection> ConnectAsync(string address, TimeSpan timeout, CancellationToken cancellation = default) =>
+        ConnectAsync(address, certificates: null, timeout, cancellation);
+
+    /// <summary>
+    /// Like the other, to a cluster whose nodes have certificates: <paramref name="certificates"/> is the folder of a client's, written by <c>actorllama cert init</c>; what is wrong
+    /// with it is an <see cref="InvalidDataException"/>. Null: a cluster without.
+    /// </summary>
+    public static async Task<ClusterConnection> ConnectAsync(
+        string address, string? certificates, TimeSpan timeout, CancellationToken cancellation = default)
     {
-        var node = ClusterAddress.Parse(address);
-        var system = ActorSystem.Create($"{ClusterAddress.System}-client", ClientSettings.For(ClusterAddress.LocalHostFor(node)));
+        var node = ClusterAddress.Parse(address, isEncrypted: certificates is not null);
+        var host = ClusterAddress.LocalHostFor(node);
+        var credentials = certificates is null ? null : ClusterCredentials.Load(certificates, TimeProvider.System);
+        var system = ActorSystem.Create($"{ClusterAddress.System}-client", ClientSettings.For(host, credentials));
         var client = system.ActorOf(ClusterClient.Props(ClientSettings.Contacts(system, node)), "cluster");
-        var connection = new ClusterConnection(system, client, node.ToString());
+        var connection = new ClusterConnection(system, client, node.ToString(), credentials);
         try
         {
             await connection.GetModelAsync(timeout, cancellation).ConfigureAwait(false);
@@ -140,7 +152,11 @@ public sealed class ClusterConnection : IAsyncDisposable
         return [.. Enumerable.Range(request.Choice, choices).Select(choice => OpenSession(request with { Choice = choice }))];
     }
 
-    public async ValueTask DisposeAsync() => await _system.Terminate().ConfigureAwait(false);
+    public async ValueTask DisposeAsync()
+    {
+        await _system.Terminate().ConfigureAwait(false);
+        _credentials?.Dispose();
+    }
 
     private async Task<T> AskAsync<T>(IClusterMessage question, TimeSpan timeout, CancellationToken cancellation)
         where T : IClusterMessage
@@ -162,6 +178,6 @@ public sealed class ClusterConnection : IAsyncDisposable
         }
 
         throw new ClusterUnreachableException(
-            $"Cluster: no node answered at \"{Address}\" within {timeout.TotalSeconds:0.#} s. Check the address and that a node runs there.");
+            $"Cluster: no node answered at \"{Address}\" within {timeout.TotalSeconds:0.#} s. Check the address, that a node runs there, and that both sides have certificates of one authority or none.");
     }
 }

@@ -9,6 +9,7 @@ public static class StageProtocol
     /// <summary>
     /// Run these rows, of the tokens <paramref name="Ids"/>, through the stage's layers. Stage 0 embeds the ids; later stages get the
     /// activations as payload [rows, D]. The last stage answers the scheduler with <see cref="Ran"/>; any stage may answer <see cref="Failed"/>.
+    /// <paramref name="TraceParent"/>: the batch's span, as W3C Trace Context writes it; null: it is not sampled.
     /// </summary>
     [MessagePackObject]
     public sealed record Run(
@@ -16,7 +17,8 @@ public static class StageProtocol
         [property: Key(1)] ImmutableArray<BatchRows> Sequences,
         [property: Key(2)] ImmutableArray<int> Ids,
         [property: Key(3)] ImmutableArray<SequenceId> Freed,
-        [property: Key(4)] LaneTarget Scheduler) : ILaneMessage;
+        [property: Key(4)] LaneTarget Scheduler,
+        [property: Key(5)] string? TraceParent = null) : ILaneMessage;
 
     /// <summary>
     /// Sampled ids, in the order of the batch's sequences that wanted one, and the log-probabilities of those that wanted these (null when

@@ -6,8 +6,11 @@ using ActorLlama.Runtime.Configuration;
 using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Telemetry;
 using ActorLlama.Text;
+using ActorLlama.Trust;
 using Akka.Actor;
+using Akka.Actor.Setup;
 using Akka.Cluster;
 using Akka.Configuration;
 
@@ -23,11 +26,14 @@ public sealed class ActorLlamaNode : IAsyncDisposable
 
     private readonly NodeModel _model;
     private readonly ImmutableArray<NodeDevice> _devices;
+    private readonly ClusterCredentials? _credentials;
+    private readonly NodeGauges _gauges = new();
     private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ActorSystem? _system;
     private Lane? _lane;
 
-    private ActorLlamaNode(NodeModel model, ImmutableArray<NodeDevice> devices) => (_model, _devices) = (model, devices);
+    private ActorLlamaNode(NodeModel model, ImmutableArray<NodeDevice> devices, ClusterCredentials? credentials) =>
+        (_model, _devices, _credentials) = (model, devices, credentials);
 
     public string Name { get; private set; } = "";
 
@@ -36,8 +42,8 @@ public sealed class ActorLlamaNode : IAsyncDisposable
 
     public LaneEndpoint LaneEndpoint { get; private set; }
 
-    /// <summary>Warnings about the checkpoint, for the log.</summary>
-    public ImmutableArray<string> Warnings => _model.Checkpoint.Warnings;
+    /// <summary>Warnings about the checkpoint and the certificate, for the log.</summary>
+    public ImmutableArray<string> Warnings => [.. _model.Checkpoint.Warnings, .. _credentials?.Warnings ?? []];
 
     /// <summary>Ends when the node can no longer serve, with the reason: refused or removed by the cluster.</summary>
     public Task<string> Failed => _failed.Task;
@@ -55,29 +61,32 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     /// <param name="training">What training adds; null: the node takes no part in training.</param>
     public static async Task<ActorLlamaNode> StartAsync(NodeOptions options, NodeTraining? training = null)
     {
-        var model = OpenModel(options);
+        var credentials = options.Certificates.Length == 0 ? null : ClusterCredentials.LoadNode(options.Certificates, options.Cluster.Host, TimeProvider.System);
+        NodeModel? model = null;
         var devices = ImmutableArray<NodeDevice>.Empty;
         ActorLlamaNode? node = null;
         try
         {
+            model = OpenModel(options);
             foreach (var device in options.Devices)
                 devices = devices.Add(new(
                     device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name)));
             model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
-            node = new ActorLlamaNode(model, devices);
+            node = new ActorLlamaNode(model, devices, credentials);
             await node.RunAsync(options, training);
             return node;
         }
         catch
         {
             if (node is not null) await node.DisposeAsync();
-            else Release(devices, model);
+            else Release(devices, model, credentials);
             throw;
         }
     }
 
     public async ValueTask DisposeAsync()
     {
+        _gauges.Metrics.Dispose();
         if (_system is { } system)
         {
             var left = CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClrExitReason.Instance);
@@ -89,21 +98,21 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             if (!ended.IsCompleted) return;
         }
 
-        Release(_devices, _model);
+        Release(_devices, _model, _credentials);
     }
 
     private async Task RunAsync(NodeOptions options, NodeTraining? training)
     {
-        var system = _system = CreateSystem(options);
+        var system = _system = CreateSystem(options, _credentials);
         var cluster = Cluster.Get(system);
         var self = new NodeId(cluster.SelfAddress.ToString(), cluster.SelfUniqueAddress.Uid);
         options = options with { Name = options.Name.Length > 0 ? options.Name : $"node-{cluster.SelfAddress.Port}" };
         (Name, Address) = (options.Name, self.Address);
-        _lane = new Lane(system, options.Lane, new LaneIdentity(self, _model.Identity), TimeProvider.System);
+        _lane = new Lane(system, options.Lane, new LaneIdentity(self, _model.Identity), TimeProvider.System, _credentials);
         LaneEndpoint = await _lane.StartAsync();
-        NodeActors.Start(
-            system, new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), new NodeGauges(), TimeProvider.System) { Training = training }, _devices,
-            reason => _failed.TrySetResult(reason));
+        var node = new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), _gauges, TimeProvider.System) { Training = training };
+        NodeObservations.Register(_gauges.Metrics.Meter, node, _devices);
+        NodeActors.Start(system, node, _devices, reason => _failed.TrySetResult(reason));
         cluster.RegisterOnMemberRemoved(() =>
         {
             if (!_failed.Task.IsCompleted) MayJoinAgainAt = [.. _lane.Peers.Select(p => p.Address)];
@@ -130,17 +139,18 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         }
     }
 
-    private static ActorSystem CreateSystem(NodeOptions options)
+    private static ActorSystem CreateSystem(NodeOptions options, ClusterCredentials? credentials)
     {
         var own = $$"""
-            akka.remote.dot-netty.tcp { hostname = "{{options.Cluster.Host}}", port = {{options.Cluster.Port}} }
+            akka.remote.dot-netty.tcp { hostname = "{{options.Cluster.Host}}", port = {{options.Cluster.Port}}, enable-ssl = {{(credentials is null ? "off" : "on")}} }
             akka.cluster.roles = [{{string.Join(", ", options.Roles)}}]
             {{string.Join('\n', options.Devices.Select((_, i) => NodeDevice.DispatcherHocon(i)))}}
             """;
         try
         {
             ProbeEndpoint(options.Cluster);
-            return ActorSystem.Create(SystemName, ConfigurationFactory.ParseString(own).WithFallback(options.Akka));
+            ActorSystemSetup setup = ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(ConfigurationFactory.ParseString(own).WithFallback(options.Akka)));
+            return ActorSystem.Create(SystemName, credentials is null ? setup : setup.And(credentials.ForAkka()));
         }
         // Twice: the base of an aggregate is the first that is none, and that one has a cause of its own.
         catch (Exception e) when (e.GetBaseException().GetBaseException() is System.Net.Sockets.SocketException socket)
@@ -188,9 +198,10 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     private static string Fingerprint(ImmutableArray<NodeDevice> devices) =>
         string.Join('+', devices.Select(d => d.Backend.NumericFingerprint).Distinct().Order(StringComparer.Ordinal));
 
-    private static void Release(ImmutableArray<NodeDevice> devices, NodeModel model)
+    private static void Release(ImmutableArray<NodeDevice> devices, NodeModel? model, ClusterCredentials? credentials)
     {
+        credentials?.Dispose();
         foreach (var device in devices) device.Dispose();
-        model.Dispose();
+        model?.Dispose();
     }
 }

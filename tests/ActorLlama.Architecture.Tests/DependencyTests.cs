@@ -15,9 +15,10 @@ public sealed class DependencyTests
         ["Protocol"] = [],
         ["Planning"] = ["Protocol"],
         ["Checkpoints"] = ["Model", "Kernels"],
-        ["Runtime"] = ["Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
+        ["Trust"] = [],
+        ["Runtime"] = ["Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text", "Trust"],
         ["Training"] = ["Runtime", "Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
-        ["Client"] = ["Protocol", "Text"],
+        ["Client"] = ["Protocol", "Text", "Trust"],
         ["Node"] = ["Training", "Runtime", "Model", "Kernels", "Protocol", "Planning", "Checkpoints", "Text"],
     };
 
@@ -30,6 +31,7 @@ public sealed class DependencyTests
         ["Protocol"] = ["TorchSharp"],
         ["Planning"] = ["Akka", "TorchSharp"],
         ["Checkpoints"] = ["Akka", "MessagePack"],
+        ["Trust"] = ["TorchSharp", "MessagePack"],
         ["Client"] = ["TorchSharp"],
     };
 

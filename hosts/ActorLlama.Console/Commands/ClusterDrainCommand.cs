@@ -40,7 +40,7 @@ internal sealed class ClusterDrainCommand : AsyncCommand<ClusterDrainCommand.Set
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         using var ended = new EndSignals();
-        await using var connection = await Attachment.ConnectAsync(settings.Cluster, ended.Token);
+        await using var connection = await settings.ConnectAsync(ended.Token);
         var answer = await connection.DrainAsync(new(settings.Node, settings.Undo, settings.DryRun), s_answer, ended.Token);
         if (answer.Refusal is { } why) throw new InvalidDataException(why);
         if (settings.Undo)

@@ -19,7 +19,7 @@ internal sealed class ClusterEventsCommand : AsyncCommand<ClusterEventsCommand.S
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         using var ended = new EndSignals();
-        await using var connection = await Attachment.ConnectAsync(settings.Cluster, ended.Token);
+        await using var connection = await settings.ConnectAsync(ended.Token);
         foreach (var happened in await connection.GetEventsAsync(s_wait, ended.Token))
         {
             var time = DateTimeOffset.FromUnixTimeMilliseconds(happened.UtcMs);

@@ -29,7 +29,7 @@ internal sealed class ClusterSaveCommand : AsyncCommand<ClusterSaveCommand.Setti
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         using var ended = new EndSignals();
-        await using var connection = await Attachment.ConnectAsync(settings.Cluster, ended.Token);
+        await using var connection = await settings.ConnectAsync(ended.Token);
         var folder = Path.GetFullPath(settings.To);
         await ByteProgress.ShowAsync(report => connection.SaveAsync(folder, settings.Layout, status => Show(report, status), ended.Token));
         Console.Out.WriteLine(folder);

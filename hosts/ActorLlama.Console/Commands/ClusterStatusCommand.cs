@@ -18,7 +18,7 @@ internal sealed class ClusterStatusCommand : AsyncCommand<ClusterStatusCommand.S
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         using var ended = new EndSignals();
-        await using var connection = await Attachment.ConnectAsync(settings.Cluster, ended.Token);
+        await using var connection = await settings.ConnectAsync(ended.Token);
         var status = await connection.GetStatusAsync(s_wait, ended.Token);
         if (settings.Json) JsonLine.Write(StatusJson.Of(status));
         else Terminal.Out.Write(StatusTable.Of(status));

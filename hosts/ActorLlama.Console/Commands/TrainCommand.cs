@@ -29,6 +29,10 @@ internal sealed class TrainCommand : AsyncCommand<TrainCommand.Settings>
         [Description("Train over the nodes of a running cluster, HOST:PORT, which find the same files under the same paths.")]
         public string? Cluster { get; init; }
 
+        [CommandOption("--certificates <DIR>")]
+        [Description("With --cluster: a client's folder of cert init.")]
+        public string? Certificates { get; init; }
+
         [CommandOption("--expert-shards <S>")]
         [Description("With --nodes or --cluster: expert shards. Default: one for each device, as far as there are experts.")]
         public int? ExpertShards { get; init; }

@@ -20,15 +20,18 @@ internal sealed class Attachment : IAsyncDisposable
     public LocalCluster? Own { get; }
 
     /// <summary>A connection to the cluster at <paramref name="address"/>. A machine that says that nobody listens there is believed at once.</summary>
-    public static async Task<ClusterConnection> ConnectAsync(string address, CancellationToken cancellation)
+    /// <param name="address">A node of it.</param>
+    /// <param name="certificates">The folder of a client's certificate, or null for a cluster without any.</param>
+    /// <param name="cancellation">Ends the try.</param>
+    public static async Task<ClusterConnection> ConnectAsync(string address, string? certificates, CancellationToken cancellation)
     {
-        await ThrowIfNobodyListensAsync(address, cancellation);
-        return await ClusterConnection.ConnectAsync(address, s_connect, cancellation);
+        await ThrowIfNobodyListensAsync(address, isEncrypted: certificates is not null, cancellation);
+        return await ClusterConnection.ConnectAsync(address, certificates, s_connect, cancellation);
     }
 
     /// <summary>Attaches to the cluster at <paramref name="address"/>.</summary>
-    public static async Task<Attachment> ToAsync(string address, CancellationToken cancellation) =>
-        await FinishAsync(await ConnectAsync(address, cancellation), own: null, cancellation);
+    public static async Task<Attachment> ToAsync(string address, string? certificates, CancellationToken cancellation) =>
+        await FinishAsync(await ConnectAsync(address, certificates, cancellation), own: null, cancellation);
 
     /// <summary>
     /// Starts node processes here and attaches when they are ready. <paramref name="onStatus"/> is told how they are meanwhile; without it progress is
@@ -64,9 +67,9 @@ internal sealed class Attachment : IAsyncDisposable
     }
 
     /// <summary>Throws <see cref="ClusterUnreachableException"/> when the machine at the address says so; nothing follows from its silence.</summary>
-    private static async Task ThrowIfNobodyListensAsync(string address, CancellationToken cancellation)
+    private static async Task ThrowIfNobodyListensAsync(string address, bool isEncrypted, CancellationToken cancellation)
     {
-        var node = ClusterAddress.Parse(address);
+        var node = ClusterAddress.Parse(address, isEncrypted);
         using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(s_connect);

@@ -59,7 +59,7 @@ internal sealed class LocalCluster : IAsyncDisposable
     }
 
     public Task<ClusterConnection> ConnectAsync(CancellationToken cancellation) =>
-        WhileAllRunAsync(ClusterConnection.ConnectAsync(Address, s_connect, cancellation), cancellation);
+        WhileAllRunAsync(ClusterConnection.ConnectAsync(Address, _options.Certificates, s_connect, cancellation), cancellation);
 
     /// <summary>
     /// Waits until the cluster is ready, telling how it is several times a second. Throws <see cref="LocalNodeException"/> when a node ends or the

@@ -7,6 +7,9 @@ namespace ActorLlama.Cli;
 /// <param name="Model">The checkpoint folder.</param>
 internal sealed record LocalClusterOptions(int Nodes, string Model)
 {
+    private const string PrometheusKey = "actorllama.telemetry.prometheus.port=";
+    private const string CertificatesKey = "actorllama.security.certificates=";
+
     public int? Stages { get; init; }
 
     public int? ExpertShards { get; init; }
@@ -38,6 +41,11 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
     /// <summary>What the command of a node, by its number from 0, begins with: for instance to run it in another network namespace.</summary>
     public Func<int, ImmutableArray<string>> PrefixOfNode { get; init; } = _ => [];
 
+    /// <summary>The folder of the nodes' certificate among <see cref="Settings"/>, with which this process calls them too; null: none.</summary>
+    public string? Certificates => Settings.LastOrDefault(s => s.StartsWith(CertificatesKey, StringComparison.Ordinal))?[CertificatesKey.Length..].Trim('"') is { Length: > 0 } folder
+        ? folder
+        : null;
+
     /// <summary>Throws <see cref="InvalidDataException"/> for a model folder that is not there.</summary>
     public LocalClusterOptions Checked()
     {
@@ -61,9 +69,15 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
         if (ExpertShards is { } shards) yield return $"actorllama.plan.expert-shards={shards}";
         if (Dtype is { } dtype) yield return $"actorllama.model.dtype={dtype}";
         if (Backend is { } backend) yield return $"actorllama.node.device-defaults.backend={backend}";
-        foreach (var setting in Settings) yield return setting;
+        foreach (var setting in Settings) yield return OfNode(setting, index);
         foreach (var setting in SettingsOfNode.GetValueOrDefault(index, [])) yield return setting;
     }
+
+    /// <summary>Nodes of one machine cannot share a port: each has the next.</summary>
+    private static string OfNode(string setting, int index) =>
+        setting.StartsWith(PrometheusKey, StringComparison.Ordinal) && int.TryParse(setting[PrometheusKey.Length..], out var port) && port > 0
+            ? $"{PrometheusKey}{port + index}"
+            : setting;
 
     private static string Quoted(string text) =>
         $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";

@@ -21,7 +21,7 @@ internal static class ClusterTraining
         var start = RunStart.Of(folder, flags.Text("load_parameters_path"), flags.Text("load_full_state_path"), TrainJob.ShapeOf(flags));
         if (settings.Cluster is { } address)
         {
-            await using var connection = await Attachment.ConnectAsync(address, end);
+            await using var connection = await Attachment.ConnectAsync(address, settings.Certificates, end);
             return await RunAsync(settings, flags, folder, start, connection, end);
         }
 

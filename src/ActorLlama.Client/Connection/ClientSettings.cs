@@ -1,4 +1,6 @@
+using ActorLlama.Trust;
 using Akka.Actor;
+using Akka.Actor.Setup;
 using Akka.Cluster.Tools.Client;
 using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Configuration;
@@ -56,13 +58,19 @@ internal static class ClientSettings
         }
         """;
 
-    public static Config For(string hostName) =>
-        ConfigurationFactory.ParseString($"akka.remote.dot-netty.tcp.hostname = \"{hostName}\"")
-            .WithFallback(ConfigurationFactory.ParseString(Text))
-            .WithFallback(ClusterClientReceptionist.DefaultConfig())
-            .WithFallback(DistributedPubSub.DefaultConfig());
+    public static ActorSystemSetup For(string hostName, ClusterCredentials? credentials)
+    {
+        var setup = ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(For(hostName, isEncrypted: credentials is not null)));
+        return credentials is null ? setup : setup.And(credentials.ForAkka());
+    }
 
     public static ClusterClientSettings Contacts(ActorSystem system, Address node) =>
         ClusterClientSettings.Create(system)
             .WithInitialContacts([new RootActorPath(node) / "system" / "receptionist"]);
+
+    private static Config For(string hostName, bool isEncrypted) =>
+        ConfigurationFactory.ParseString($"akka.remote.dot-netty.tcp {{ hostname = \"{hostName}\", enable-ssl = {(isEncrypted ? "on" : "off")} }}")
+            .WithFallback(ConfigurationFactory.ParseString(Text))
+            .WithFallback(ClusterClientReceptionist.DefaultConfig())
+            .WithFallback(DistributedPubSub.DefaultConfig());
 }

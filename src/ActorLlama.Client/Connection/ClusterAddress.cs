@@ -9,18 +9,26 @@ public static class ClusterAddress
     /// <summary>The actor system of every node.</summary>
     public const string System = "actorllama";
 
+    private const string Plain = "akka.tcp";
+    private const string Encrypted = "akka.ssl.tcp";
+
     /// <summary>Where a node of the shipped <c>config/local-1.conf</c> listens.</summary>
     public const string Default = "akka.tcp://actorllama@127.0.0.1:4053";
 
-    /// <summary>Throws <see cref="InvalidDataException"/> for anything else than the two spellings.</summary>
-    public static Address Parse(string text)
+    /// <summary>
+    /// Throws <see cref="InvalidDataException"/> for anything else than the two spellings, or that a node with certificates says of itself, "akka.ssl.tcp://…". By which of them a node
+    /// is reached follows from <paramref name="isEncrypted"/>, not from the spelling.
+    /// </summary>
+    public static Address Parse(string text, bool isEncrypted = false)
     {
-        var full = text.Contains("://", StringComparison.Ordinal) ? text : $"akka.tcp://{System}@{text}";
+        var full = text.Contains("://", StringComparison.Ordinal) ? text : $"{Plain}://{System}@{text}";
         if (!Address.TryParse(full, out var address)
-            || address is not { Protocol: "akka.tcp", System: System, Host: { Length: > 0 }, Port: > 0 and <= ushort.MaxValue })
+            || address is not { Protocol: Plain or Encrypted, System: System, Host: { Length: > 0 }, Port: > 0 and <= ushort.MaxValue })
             throw new InvalidDataException(
-                $"Cluster: \"{text}\" is not an address of a node. Write akka.tcp://{System}@HOST:PORT or HOST:PORT.");
-        return address;
+                $"Cluster: \"{text}\" is not an address of a node. Write {Plain}://{System}@HOST:PORT or HOST:PORT.");
+        if (address.Protocol == Encrypted && !isEncrypted)
+            throw new InvalidDataException($"Cluster: the node at \"{text}\" wants certificates. Name a folder of actorllama cert init with --certificates.");
+        return address.WithProtocol(isEncrypted ? Encrypted : Plain);
     }
 
     /// <summary>The address of this machine that packets to <paramref name="node"/> leave from.</summary>

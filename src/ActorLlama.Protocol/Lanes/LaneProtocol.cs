@@ -75,4 +75,7 @@ public enum LaneRefusal : byte
 
     /// <summary>As many connections as are allowed exist.</summary>
     Busy = 6,
+
+    /// <summary>A certificate that is not believed, or is not that of the node it speaks for.</summary>
+    Certificate = 7,
 }

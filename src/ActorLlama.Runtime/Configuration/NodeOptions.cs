@@ -17,6 +17,10 @@ public sealed record NodeOptions
     public required TimeSpan OfferInterval { get; init; }
     public required bool EndsWithStandardInput { get; init; }
     public required ClusterOptions Cluster { get; init; }
+
+    /// <summary>The folder of this node's certificate; "": plain TCP.</summary>
+    public required string Certificates { get; init; }
+
     public required ModelOptions Model { get; init; }
     public required SupervisorOptions Supervisor { get; init; }
     public required SchedulerOptions Scheduler { get; init; }
@@ -27,6 +31,7 @@ public sealed record NodeOptions
 
     public required ExpertCallOptions ExpertCalls { get; init; }
     public required LaneOptions Lane { get; init; }
+    public required TelemetryOptions Telemetry { get; init; }
     public required Akka.Configuration.Config Akka { get; init; }
 
     public const string Trunk = "trunk";

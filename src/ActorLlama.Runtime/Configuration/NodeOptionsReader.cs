@@ -10,6 +10,7 @@ namespace ActorLlama.Runtime.Configuration;
 public static partial class NodeOptionsReader
 {
     private const string Root = "actorllama.";
+    private const string CertificatesKey = Root + "security.certificates";
 
     /// <summary>Throws <see cref="InvalidDataException"/> naming every setting that breaks its rule.</summary>
     public static NodeOptions Read(Config config)
@@ -23,6 +24,7 @@ public static partial class NodeOptionsReader
             OfferInterval = setting.Time(Root + "node.offer-interval"),
             EndsWithStandardInput = setting.OneOf(Root + "node.lifeline", setting.Text(Root + "node.lifeline"), ("none", false), ("stdin", true)),
             Cluster = Cluster(setting),
+            Certificates = setting.Text(CertificatesKey),
             Model = Model(setting),
             Supervisor = PlanSettings.Read(setting),
             Scheduler = ServingSettings.Scheduler(setting),
@@ -30,6 +32,7 @@ public static partial class NodeOptionsReader
             MaxSessions = setting.Number(Root + "session.max-sessions", 1, 1 << 20),
             ExpertCalls = ServingSettings.ExpertCalls(setting),
             Lane = LaneSettings.Read(setting),
+            Telemetry = TelemetrySettings.Read(setting),
             Akka = config,
         };
         setting.ThrowIfAny();
@@ -49,15 +52,22 @@ public static partial class NodeOptionsReader
     {
         var host = setting.Text(Root + "cluster.host");
         var isLoopback = host == "localhost" || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
-        if (!isLoopback && !setting.Flag(Root + "cluster.allow-plaintext"))
-            _ = setting.Fault(Root + "cluster.host", host, "a loopback address: traffic is not encrypted; set actorllama.cluster.allow-plaintext = on to accept that", 0);
-        var seeds = setting.Texts(Root + "cluster.seeds");
-        foreach (var seed in seeds)
-            if (!Akka.Actor.Address.TryParse(seed, out _))
-                _ = setting.Fault(Root + "cluster.seeds", seed, "an address such as akka.tcp://actorllama@127.0.0.1:4053", 0);
-        return new(host, setting.Number(Root + "cluster.port", 0, 65535), seeds, setting.Time(Root + "cluster.join-timeout"),
+        var isEncrypted = setting.Text(CertificatesKey).Length > 0;
+        if (!isLoopback && !isEncrypted && !setting.Flag(Root + "cluster.allow-plaintext"))
+            _ = setting.Fault(
+                Root + "cluster.host", host,
+                "a loopback address: traffic is not encrypted; name a folder of actorllama cert init in actorllama.security.certificates, "
+                + "or set actorllama.cluster.allow-plaintext = on to accept that", 0);
+        var seeds = setting.Texts(Root + "cluster.seeds").Select(seed => Seed(setting, seed, isEncrypted));
+        return new(host, setting.Number(Root + "cluster.port", 0, 65535), [.. seeds], setting.Time(Root + "cluster.join-timeout"),
             setting.Time(Root + "cluster.rejoin-for"), setting.Flag(Root + "cluster.declare-gone"));
     }
+
+    /// <summary>Akka names an address by how it is reached: with certificates "akka.ssl.tcp", without "akka.tcp". Either is understood.</summary>
+    private static string Seed(Setting setting, string seed, bool isEncrypted) =>
+        Akka.Actor.Address.TryParse(seed, out var address) && address.Protocol is "akka.tcp" or "akka.ssl.tcp"
+            ? address.WithProtocol(isEncrypted ? "akka.ssl.tcp" : "akka.tcp").ToString()
+            : setting.Fault(Root + "cluster.seeds", seed, "an address such as akka.tcp://actorllama@127.0.0.1:4053", seed);
 
     private static ModelOptions Model(Setting setting)
     {

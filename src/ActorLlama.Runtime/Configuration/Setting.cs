@@ -21,6 +21,14 @@ internal sealed class Setting(Config config)
         return Fault(key, text, $"a whole number from {min} to {max}", min);
     }
 
+    public double Share(string key)
+    {
+        var text = Text(key);
+        return double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value <= 1
+            ? value
+            : Fault(key, text, "a number from 0 to 1", 0.0);
+    }
+
     public bool Flag(string key)
     {
         var text = Text(key);

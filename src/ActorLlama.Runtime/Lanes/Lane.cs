@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net;
 using System.Net.Sockets;
 using ActorLlama.Protocol;
+using ActorLlama.Trust;
 using Akka.Actor;
 using Akka.Event;
 
@@ -17,13 +18,14 @@ internal sealed class Lane : IAsyncDisposable
     private readonly LaneNode _node;
     private readonly IActorRef _reaper;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly PendingHandshakes _pending;
     private Socket? _listener;
-    private int _pendingHandshakes;
 
-    public Lane(ActorSystem system, LaneOptions options, LaneIdentity identity, TimeProvider time)
+    public Lane(ActorSystem system, LaneOptions options, LaneIdentity identity, TimeProvider time, ClusterCredentials? credentials = null)
     {
         _system = system;
-        _node = new LaneNode(options.Validated(), identity, time, Logging.GetLogger(system, typeof(Lane)));
+        _node = new LaneNode(options.Validated(), identity, time, Logging.GetLogger(system, typeof(Lane)), credentials);
+        _pending = new PendingHandshakes(options.MaxPendingHandshakes);
         var extended = (ExtendedActorSystem)system;
         _node.Watcher = extended.SystemActorOf(LaneWatcherActor.Props(_node));
         _reaper = extended.SystemActorOf(PayloadReaper.Props(identity.Self, _node.Counters));
@@ -185,14 +187,7 @@ internal sealed class Lane : IAsyncDisposable
 
     private void Accept(Socket socket)
     {
-        if (Volatile.Read(ref _pendingHandshakes) >= _node.Options.MaxPendingHandshakes)
-        {
-            _node.Counters.Refused();
-            socket.Dispose();
-            return;
-        }
         socket.NoDelay = true;
-        Interlocked.Increment(ref _pendingHandshakes);
         _node.Track(ServeAsync(new InboundConnection(
             _node, new NetworkStream(socket, ownsSocket: true), socket.RemoteEndPoint?.ToString() ?? "unknown")));
     }
@@ -203,7 +198,7 @@ internal sealed class Lane : IAsyncDisposable
         await using var end = _stopping.Token.Register(() => connection.Close("this node's lane has ended")).ConfigureAwait(false);
         try
         {
-            await connection.RunAsync(() => Interlocked.Decrement(ref _pendingHandshakes)).ConfigureAwait(false);
+            await connection.RunAsync(_pending.Enter(connection)).ConfigureAwait(false);
         }
         finally
         {

@@ -213,6 +213,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
 
     private void Claim((int, int) key)
     {
+        if (_owners.TryAdd(key, Sender)) _node.Gauges.Metrics.ShardMoved("in");
         _owners[key] = Sender;
         Load(key);
         Offer();
@@ -222,6 +223,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     {
         if (!_owners.TryGetValue(key, out var owner) || !owner.Equals(Sender)) return;
         _owners.Remove(key);
+        _node.Gauges.Metrics.ShardMoved("out");
         if (PlacedHere(key) is null) Drop(key);
         Offer();
     }

@@ -4,6 +4,7 @@ using ActorLlama.Planning.Kv;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Telemetry;
 using Akka.Actor;
 using Akka.Event;
 
@@ -22,12 +23,13 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     private readonly int _pipeline;
     private readonly long _epoch;
     private readonly SchedulerState _state;
+    private readonly BatchSpans _spans;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private LaneTarget _self;
 
     public BatchScheduler(NodeContext node, int pipeline, long epoch)
     {
-        (_node, _pipeline, _epoch) = (node, pipeline, epoch);
+        (_node, _pipeline, _epoch, _spans) = (node, pipeline, epoch, new BatchSpans(node.Gauges.Metrics));
         var plan = node.Options.Supervisor.Plan;
         var options = node.Options.Scheduler with
         {
@@ -69,7 +71,12 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
         }
     }
 
-    protected override void PostStop() => _node.Lane.Unregister(_self);
+    protected override void PostStop()
+    {
+        _node.Lane.Unregister(_self);
+        _node.Gauges.Retire(_pipeline, _epoch);
+        _spans.EndAll();
+    }
 
     private string ReplyKey => Sender.Path.ToSerializationFormat();
 
@@ -84,16 +91,20 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
         _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
         Perform(_state.Tick(_node.NowMs), null);
         Context.Parent.Tell(_state.Load);
+        _node.Gauges.Report(_state.Load);
     }
 
     private void Ran(StageProtocol.Ran ran, Payload? payload)
     {
+        _spans.End(ran.Batch, null);
+        _node.Gauges.Metrics.Sampled(ran.Ids.Length);
         using (payload) Perform(_state.Ran(ran, _node.NowMs), payload as BytesPayload);
     }
 
     private void Fail(StageProtocol.Failed failed)
     {
         _log.Warning("Batch {Batch} attempt {Attempt} failed: {Reason} {Message}", failed.Batch.Number, failed.Batch.Attempt, failed.Reason, failed.Message);
+        _spans.End(failed.Batch, failed.Reason.ToString());
         Perform(_state.Failed(failed, _node.NowMs), null);
     }
 
@@ -103,7 +114,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
         foreach (var effect in effects.OrderBy(e => e is not (SchedulerEffect.RunBatch or SchedulerEffect.Free)))
             switch (effect)
             {
-                case SchedulerEffect.RunBatch run: SendToStage0(run.ToMessage(_self)); break;
+                case SchedulerEffect.RunBatch run: SendToStage0(_spans.Begin(run.ToMessage(_self))); break;
                 case SchedulerEffect.AskDevices: AskDevices(); break;
                 case SchedulerEffect.Free free: SendToStage0(new StageProtocol.Free(free.Sequences)); break;
                 case SchedulerEffect.Tell tell: Reply(tell.ReplyKey).Tell(tell.Message); break;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using ActorLlama.Planning.Sessions;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Nodes;
@@ -22,6 +23,8 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
     private readonly Akka.Cluster.Cluster _cluster = Akka.Cluster.Cluster.Get(Context.System);
     private LaneTarget? _scheduler;
     private ImmutableArray<NodeId> _stages = [];
+    private LaneTarget? _servedBy;
+    private long _sampledAt;
     private ImmutableHashSet<LaneTarget> _busy = [];
 
     public SessionActor(NodeContext node, SessionId session) => (_node, _session) = (node, session);
@@ -61,7 +64,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
             case SessionProtocol.Resume m: Perform(State.Resume(m, Client, Now)); break;
             case SessionProtocol.Cancel m: Perform(State.Cancel(m, Client, Now)); break;
             case SchedulerProtocol.Accepted m: Accepted(m); break;
-            case SchedulerProtocol.Sampled m: Perform(State.Sampled(m, _text!.Read, Now)); break;
+            case SchedulerProtocol.Sampled m: Sampled(m); break;
             case SchedulerProtocol.LogitsPart m: Perform(State.LogitsPart(m)); break;
             case SchedulerProtocol.Refused { Reason: RefusalReason.Busy } m: TryOther(m); break;
             case SchedulerProtocol.Refused m: Perform(State.Refused(m, Now)); break;
@@ -92,6 +95,7 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
         try
         {
             var request = SessionPrompt.Read(_node.Model, open, _node.Options.Session);
+            if (!open.GeneratedSoFar.IsEmpty) _node.Gauges.Metrics.FailedOver("session");
             _text = new SessionText(_node.Model.Tokenizer, open.Limits.StopStrings, open.ShowSpecial);
             _state = new SessionState(
                 _node.Options.Session, request, [.. open.GeneratedSoFar.Select(_text.Read)], Client, Now, Random.Shared);
@@ -132,9 +136,22 @@ internal sealed class SessionActor : UntypedActor, IWithTimers
         Perform(State.SchedulerAt(scheduler, reason, Now, died));
     }
 
+    private void Sampled(SchedulerProtocol.Sampled sampled)
+    {
+        if (_node.Gauges.Metrics.TimesGaps)
+        {
+            if (_sampledAt != 0) _node.Gauges.Metrics.TokenCame(_sampledAt);
+            _sampledAt = Stopwatch.GetTimestamp();
+        }
+
+        Perform(State.Sampled(sampled, _text!.Read, Now));
+    }
+
     private void Accepted(SchedulerProtocol.Accepted accepted)
     {
         _busy = _busy.Clear();
+        if (_servedBy is { } former && former != _scheduler) _node.Gauges.Metrics.FailedOver("scheduler");
+        _servedBy = _scheduler;
         Perform(State.Accepted(accepted, Now));
     }
 

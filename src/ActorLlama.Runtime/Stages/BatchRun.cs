@@ -1,13 +1,17 @@
+using System.Diagnostics;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
+using ActorLlama.Runtime.Telemetry;
 
 namespace ActorLlama.Runtime.Stages;
 
 /// <summary>One batch on its way through one stage: where it is, and the rows it owns there.</summary>
 internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int firstLayer, long startedMs) : IDisposable
 {
+    private readonly ActivityContext? _batch = NodeTracing.Context(message.TraceParent);
     private Activation? _x, _attended, _shared;
     private MoeInput? _input;
+    private Activity? _span;
 
     public StageProtocol.Run Message => message;
     public RowBatch Rows => rows;
@@ -16,15 +20,22 @@ internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int fir
     /// <summary>When the scheduler last heard of it from here.</summary>
     public long ToldMs { get; set; } = startedMs;
 
+    /// <summary>The span of <see cref="Layer"/>; null: the batch is not sampled.</summary>
+    public ActivityContext? Span => _span?.Context;
+
     /// <summary>The residual stream before <see cref="Layer"/>.</summary>
     public Activation X => _x ?? throw new InvalidOperationException($"Batch {message.Batch}: layer {Layer} has no input.");
 
     /// <summary>Rows enter the stage.</summary>
     public void Enter(Activation x) => _x = x;
 
+    /// <summary>Work on <see cref="Layer"/> begins.</summary>
+    public void BeginLayer() => _span = _batch is { } batch ? NodeTracing.Start("layer", batch)?.SetTag("actorllama.layer", Layer) : null;
+
     /// <summary>A dense layer is done.</summary>
     public void Pass(Activation next)
     {
+        EndLayer(null);
         _x?.Dispose();
         _x = next;
         Layer++;
@@ -58,6 +69,7 @@ internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int fir
         _attended!.Dispose();
         _shared!.Dispose();
         (_attended, _shared) = (null, null);
+        EndLayer(null);
         Layer++;
     }
 
@@ -70,10 +82,17 @@ internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int fir
 
     public void Dispose()
     {
+        EndLayer("dropped");
         _x?.Dispose();
         _attended?.Dispose();
         _shared?.Dispose();
         _input?.Normed.Dispose();
         (_x, _attended, _shared, _input) = (null, null, null, null);
+    }
+
+    private void EndLayer(string? error)
+    {
+        NodeTracing.End(_span, error);
+        _span = null;
     }
 }

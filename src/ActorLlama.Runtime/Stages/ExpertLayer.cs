@@ -1,15 +1,18 @@
 using ActorLlama.Model;
 using ActorLlama.Planning.Routing;
+using ActorLlama.Runtime.Telemetry;
 
 namespace ActorLlama.Runtime.Stages;
 
 /// <summary>One layer of one batch at the router: its calls, its rows (kept until the end, they may be sent again) and the parts that came back.</summary>
-internal sealed class ExpertLayer(Routing routing, ExpertCallState calls) : IDisposable
+internal sealed class ExpertLayer(Routing routing, ExpertCallState calls, CallSpans spans) : IDisposable
 {
     private readonly List<Activation> _parts = [];
     private readonly List<int[]> _places = [];
 
     public ExpertCallState Calls => calls;
+
+    public CallSpans Spans => spans;
 
     public Activation Scaled => routing.Scaled;
 
@@ -32,6 +35,7 @@ internal sealed class ExpertLayer(Routing routing, ExpertCallState calls) : IDis
     public void Dispose()
     {
         calls.Abort();
+        spans.EndAll();
         foreach (var part in _parts) part.Dispose();
         _parts.Clear();
         routing.Dispose();

@@ -4,6 +4,7 @@ using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Lanes;
 using ActorLlama.Runtime.Nodes;
+using ActorLlama.Runtime.Telemetry;
 using Akka.Actor;
 
 namespace ActorLlama.Runtime.Stages;
@@ -71,7 +72,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         var groups = TokenGrouping.Group(dispatch.Routing.Experts, shards);
         var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs);
         var key = (dispatch.Batch, dispatch.Layer);
-        _layers.Add(key, new ExpertLayer(dispatch.Routing, calls));
+        _layers.Add(key, new ExpertLayer(dispatch.Routing, calls, new CallSpans(_node.Gauges.Metrics, dispatch.Span)));
         if (!Timers.IsTimerActive(nameof(RetryTick))) StartTicking();
         Perform(key, calls.Start(_routes, _node.NowMs), null);
     }
@@ -88,14 +89,18 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         using (payload)
         {
             var key = (ran.Call.Batch, ran.Call.Layer);
-            if (_layers.TryGetValue(key, out var layer)) Perform(key, layer.Calls.Ran(ran.Call), payload);
+            if (!_layers.TryGetValue(key, out var layer)) return;
+            layer.Spans.End(ran.Call, null);
+            Perform(key, layer.Calls.Ran(ran.Call), payload);
         }
     }
 
     private void Refused(CallId call, RefusalReason reason, string why)
     {
         var key = (call.Batch, call.Layer);
-        if (_layers.TryGetValue(key, out var layer)) Perform(key, layer.Calls.Refused(call, reason, why, _routes, _node.NowMs), null);
+        if (!_layers.TryGetValue(key, out var layer)) return;
+        layer.Spans.End(call, reason.ToString());
+        Perform(key, layer.Calls.Refused(call, reason, why, _routes, _node.NowMs), null);
     }
 
     /// <summary>A connection that ends takes down what was under way on it: the rows may be why.</summary>
@@ -151,6 +156,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     {
         var rows = _device.Backend.TakeRows(layer.Scaled, send.Group.Rows.AsSpan());
         var payload = Rows.ToPayload(_device.Backend, rows, _node.Lane, send.Route.Target);
+        layer.Spans.Begin(send.Call, send.Group.Rows.Length, send.Route.Target.Node.Address);
         _node.Lane.Send(send.Route.Target, LaneClass.Request, send.ToMessage(), payload, _self, Self);
     }
 

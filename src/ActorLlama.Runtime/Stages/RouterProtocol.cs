@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
 using Akka.Actor;
@@ -8,7 +9,7 @@ namespace ActorLlama.Runtime.Stages;
 internal static class RouterProtocol
 {
     /// <summary>Have these rows computed by their experts. Answered by <see cref="Gathered"/> or <see cref="Lost"/>. The routing's rows change owner.</summary>
-    public sealed record Dispatch(BatchId Batch, int Layer, Routing Routing) : INoSerializationVerificationNeeded, IDisposable
+    public sealed record Dispatch(BatchId Batch, int Layer, Routing Routing, ActivityContext? Span = null) : INoSerializationVerificationNeeded, IDisposable
     {
         public void Dispose() => Routing.Dispose();
     }

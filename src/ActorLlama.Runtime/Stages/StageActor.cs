@@ -167,12 +167,13 @@ internal sealed class StageActor : DeviceWorker
         }
 
         _links.Progress(run);
+        run.BeginLayer();
         var attended = _stage!.Attend(run.Layer, run.X, run.Rows);
         if (_node.Model.Config.IsMoe[run.Layer])
         {
             var input = _stage.Route(run.Layer, attended);
             run.AwaitExperts(attended, input);
-            _router.Tell(new RouterProtocol.Dispatch(run.Message.Batch, run.Layer, input.Routing));
+            _router.Tell(new RouterProtocol.Dispatch(run.Message.Batch, run.Layer, input.Routing, run.Span));
             Self.Tell(new RunShared(run.Message.Batch, run.Layer));
         }
         else

@@ -1,5 +1,6 @@
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Lanes;
+using ActorLlama.TestKit;
 using Akka.Actor;
 using Akka.Event;
 
@@ -91,6 +92,27 @@ public sealed class LaneGarbageTests : LaneTestBase
     }
 
     [Fact]
+    public async Task Frames_that_come_again_take_their_credit_again_and_harm_nobody()
+    {
+        var (a, b) = await StartPairAsync(OnDemand with { RequestWindowMessages = 4 });
+        var probe = CreateTestProbe(SystemB, "p");
+        var target = b.Register(probe.Ref);
+        byte[] once = [.. Message(new(1, target, LaneClass.Request, Run(1), new ClaimedPayload(1000), null, false, ActorRefs.Nobody)), .. Frame(FrameKind.Chunk, LaneClass.Request, new byte[1000])];
+        for (var connection = 0; connection < 2; connection++)
+        {
+            using var client = await RawLane.ConnectAsync(EndpointOf(b));
+            Assert.IsType<LaneProtocol.Welcome>(await client.HelloAsync(HelloFrom("c")));
+            for (var i = 0; i < 5; i++) await client.SendAsync(once);
+            await client.UntilClosedAsync();
+            for (var i = 0; i < 4; i++) (await ReceiveAsync<LaneEnvelope>(probe)).Payload!.Dispose();
+            Assert.Equal(connection + 1, b.Statistics.BrokenConnections);
+        }
+        a.Send(target, LaneClass.Request, Run(2), Bytes(100), null, TestActor);
+        (await ReceiveAsync<LaneEnvelope>(probe)).Payload!.Dispose();
+        await UntilNoPayloadAsync(a, b);
+    }
+
+    [Fact]
     public async Task Garbage_from_the_receiver_ends_the_connection_and_fails_the_messages()
     {
         var (a, address) = await StartAsync(Sys, "a", OnDemand);
@@ -122,7 +144,7 @@ public sealed class LaneGarbageTests : LaneTestBase
         var node = new LaneNode(OnDemand.Validated(), new LaneIdentity(NodeNamed("b"), Model), TimeProvider.System, Logging.GetLogger(Sys, "fuzz"));
         var sink = Sys.ActorOf(Props.Create(() => new Sink()));
         var target = node.Targets.Add(sink);
-        for (var seed = 0; seed < 600; seed++)
+        for (var seed = 0; seed < FuzzRounds.Of(600); seed++)
         {
             var random = new Random(seed);
             using var buffer = new FrameBuffer();
@@ -223,13 +245,5 @@ public sealed class LaneGarbageTests : LaneTestBase
     private sealed class Sink : UntypedActor
     {
         protected override void OnReceive(object message) => (message as LaneEnvelope)?.Payload?.Dispose();
-    }
-
-    /// <summary>Reads from bytes; what is written is forgotten.</summary>
-    private sealed class OneWayStream(byte[] bytes) : MemoryStream(bytes, writable: false)
-    {
-        public override bool CanWrite => true;
-
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => default;
     }
 }

@@ -1,5 +1,6 @@
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Lanes;
+using ActorLlama.Trust;
 using Akka.Actor;
 using Akka.TestKit;
 
@@ -46,9 +47,9 @@ public abstract class LaneTestBase() : Akka.TestKit.Xunit2.TestKit(Config), IAsy
     private protected static NodeId NodeNamed(string name, long uid = 1) => new($"akka.tcp://{name}@127.0.0.1:1", uid);
 
     private protected async Task<(Lane Lane, NodeProtocol.NodeAddress Address)> StartAsync(
-        ActorSystem system, string name, LaneOptions options, NodeProtocol.ModelIdentity? model = null, long uid = 1)
+        ActorSystem system, string name, LaneOptions options, NodeProtocol.ModelIdentity? model = null, long uid = 1, ClusterCredentials? credentials = null)
     {
-        var lane = new Lane(system, options, new LaneIdentity(NodeNamed(name, uid), model ?? Model), TimeProvider.System);
+        var lane = new Lane(system, options, new LaneIdentity(NodeNamed(name, uid), model ?? Model), TimeProvider.System, credentials);
         _lanes.Add(lane);
         _endpoints[lane] = await lane.StartAsync();
         return (lane, new NodeProtocol.NodeAddress(lane.Self, name, _endpoints[lane]));

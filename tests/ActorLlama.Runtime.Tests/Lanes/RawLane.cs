@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Lanes;
@@ -8,23 +9,30 @@ namespace ActorLlama.Runtime.Tests.Lanes;
 /// <summary>One end of a lane connection under a test's control: it sends and reads frames, or whatever else.</summary>
 internal sealed class RawLane : IDisposable
 {
-    private RawLane(Socket socket)
+    private RawLane(Stream stream)
     {
-        Stream = new NetworkStream(socket, ownsSocket: true);
+        Stream = stream;
         Reader = new FrameReader(Stream, TimeProvider.System);
     }
 
-    public NetworkStream Stream { get; }
+    public Stream Stream { get; }
 
     public FrameReader Reader { get; }
 
     private CancellationTokenSource Patience { get; } = new(TimeSpan.FromSeconds(20));
 
-    public static async Task<RawLane> ConnectAsync(LaneEndpoint endpoint)
+    public static async Task<RawLane> ConnectAsync(LaneEndpoint endpoint) => new(await SocketAsync(endpoint));
+
+    /// <summary>Throws what the handshake throws.</summary>
+    /// <param name="endpoint">Where a lane listens.</param>
+    /// <param name="tls">What to shake hands with.</param>
+    /// <param name="between">What lies between TLS and the socket.</param>
+    public static async Task<RawLane> ConnectAsync(LaneEndpoint endpoint, SslClientAuthenticationOptions tls, Func<Stream, Stream>? between = null)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(endpoint.Host, endpoint.Port);
-        return new RawLane(socket);
+        var socket = await SocketAsync(endpoint);
+        var stream = new SslStream(between?.Invoke(socket) ?? socket);
+        await stream.AuthenticateAsClientAsync(tls);
+        return new RawLane(stream);
     }
 
     /// <summary>A listener, and its endpoint.</summary>
@@ -36,7 +44,7 @@ internal sealed class RawLane : IDisposable
         return (listener, new LaneEndpoint("127.0.0.1", ((IPEndPoint)listener.LocalEndPoint!).Port));
     }
 
-    public static async Task<RawLane> AcceptAsync(Socket listener) => new(await listener.AcceptAsync());
+    public static async Task<RawLane> AcceptAsync(Socket listener) => new(new NetworkStream(await listener.AcceptAsync(), ownsSocket: true));
 
     /// <summary>As the side that connected; the answer.</summary>
     public async Task<IClusterMessage> HelloAsync(LaneProtocol.Hello hello)
@@ -84,5 +92,12 @@ internal sealed class RawLane : IDisposable
         Reader.Dispose();
         Stream.Dispose();
         Patience.Dispose();
+    }
+
+    private static async Task<NetworkStream> SocketAsync(LaneEndpoint endpoint)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(endpoint.Host, endpoint.Port);
+        return new NetworkStream(socket, ownsSocket: true);
     }
 }

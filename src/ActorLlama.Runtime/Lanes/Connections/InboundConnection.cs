@@ -10,33 +10,35 @@ namespace ActorLlama.Runtime.Lanes;
 /// </summary>
 internal sealed class InboundConnection : LaneConnection
 {
-    private readonly Stream _stream;
+    private readonly Stream _socket;
     private readonly string _remote;
     private readonly Assembly?[] _assembling = new Assembly?[LaneClasses.Count];
     private readonly TextPool _texts = new();
     private readonly ReceiverState _state;
     private LanePeer? _peer;
-    private LaneSocket _socket;
+    private LaneSocket _carries;
 
     public InboundConnection(LaneNode lane, Stream stream, string remote)
         : base(lane)
     {
-        (_stream, _remote) = (stream, remote);
+        (_socket, _remote) = (stream, remote);
         _state = new ReceiverState(lane.Options.Windows, Wake);
     }
 
-    /// <summary><paramref name="shaken"/> is called once, when the handshake is over.</summary>
-    public async Task RunAsync(Action shaken)
+    /// <summary><paramref name="onShaken"/> is called once, when the handshake is over.</summary>
+    public async Task RunAsync(Action onShaken)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        Action? once = shaken;
+        Action? once = onShaken;
         try
         {
-            await using var stream = _stream;
-            Reader = new FrameReader(stream, Lane.Time);
-            var isAccepted = await ShakeAsync().ConfigureAwait(false);
+            using var handshake = new InboundHandshake(Lane, _remote);
+            var shaken = await handshake.ShakeAsync(_socket, Ended).ConfigureAwait(false);
             Interlocked.Exchange(ref once, null)?.Invoke();
-            if (isAccepted) await RunAsync(stream, ReadAsync, WriteAsync).ConfigureAwait(false);
+            if (shaken is not var (stream, reader, hello)) return;
+            await using var open = stream.ConfigureAwait(false);
+            Attach(reader, hello);
+            await RunAsync(stream, ReadAsync, WriteAsync).ConfigureAwait(false);
         }
         catch (Exception e) when (IsExpected(e))
         {
@@ -64,54 +66,27 @@ internal sealed class InboundConnection : LaneConnection
         Wake();
     }
 
+    /// <summary>Ends a connection that has not shaken hands, for another's sake.</summary>
+    public void CutOff(string why)
+    {
+        Lane.Counters.Refused();
+        Lane.Log.Warning("Lane refused {Remote}: {Reason}", _remote, why);
+        Close(why);
+    }
+
     public void TargetEnded(string path, long uid) => _state.TargetEnded(path, uid);
 
-    public override string ToString() => $"from {_peer?.Node.ToString() ?? _remote} ({_socket})";
+    public override string ToString() => $"from {_peer?.Node.ToString() ?? _remote} ({_carries})";
 
-    private async Task<bool> ShakeAsync()
+    private void Attach(FrameReader reader, LaneProtocol.Hello hello)
     {
-        using var timeout = new CancellationTokenSource(Lane.Options.HandshakeTimeout, Lane.Time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, Ended);
-        await Handshake.SendAsync(_stream, withPreamble: true, null, limit.Token).ConfigureAwait(false);
-        var version = await Handshake.ReadPreambleAsync(Reader!, limit.Token).ConfigureAwait(false);
-        if (version != ProtocolVersion.Current)
-        {
-            await RefuseAsync(new(LaneRefusal.Version, HandshakeRules.VersionText(
-                $"\"{_remote}\"", version, $"\"{Lane.Identity.Self}\"", ProtocolVersion.Current)), limit.Token).ConfigureAwait(false);
-            return false;
-        }
-        if (await Handshake.ReadAsync(Reader!, limit.Token).ConfigureAwait(false) is not LaneProtocol.Hello hello)
-            throw new LaneFormatException("Lane: a connection did not begin with a hello.");
-        var refused = hello is { From.Address: not null, To.Address: not null, Model: not null } && Enum.IsDefined(hello.Socket)
-            ? HandshakeRules.Check(hello, Lane.Identity, Lane.Plan)
-            : throw new LaneFormatException("Lane: a hello lacks names or asks for an unknown socket.");
-        if (refused is null && Lane.Inbound > Lane.Options.MaxConnections)
-            refused = new(LaneRefusal.Busy, $"Lane: \"{Lane.Identity.Self}\" has {Lane.Inbound} connections, above MaxConnections {Lane.Options.MaxConnections}.");
-        if (refused is not null)
-        {
-            await RefuseAsync(refused, limit.Token).ConfigureAwait(false);
-            return false;
-        }
-        _socket = hello.Socket;
-        await Handshake.SendAsync(
-            _stream,
-            withPreamble: false,
-            new LaneProtocol.Welcome(Lane.Plan.Epoch, Lane.Options.Windows, Lane.Options.MaxFrameBytes, Lane.Options.MaxMessageBytes),
-            limit.Token).ConfigureAwait(false);
+        Reader = reader;
+        _carries = hello.Socket;
         _peer = Lane.PeerOf(hello.From);
         _peer.Attach(this, hello.Socket, hello.Association);
         // A plan that came meanwhile may fence the peer off.
         if (HandshakeRules.Check(hello with { PlanEpoch = Math.Max(hello.PlanEpoch, Lane.Plan.Epoch) }, Lane.Identity, Lane.Plan) is { } late)
             Close(late.Message);
-        return true;
-    }
-
-    private async Task RefuseAsync(LaneProtocol.Refused refused, CancellationToken cancel)
-    {
-        Lane.Counters.Refused();
-        Lane.Log.Debug("Lane refused {Remote} ({Reason}): {Message}", _remote, refused.Reason, refused.Message);
-        await Handshake.SendAsync(_stream, withPreamble: false, refused, cancel).ConfigureAwait(false);
-        await Handshake.DrainAsync(_stream, cancel).ConfigureAwait(false);
     }
 
     private async Task ReadAsync(Stream stream)
@@ -150,8 +125,8 @@ internal sealed class InboundConnection : LaneConnection
 
     private void Begin(FrameHeader frame, ReadOnlyMemory<byte> body)
     {
-        if (LaneClasses.SocketOf(frame.Class) != _socket)
-            throw new LaneFormatException($"Lane: a message of class {frame.Class} came on the {_socket} socket.");
+        if (LaneClasses.SocketOf(frame.Class) != _carries)
+            throw new LaneFormatException($"Lane: a message of class {frame.Class} came on the {_carries} socket.");
         if (_assembling[(int)frame.Class] is not null)
             throw new LaneFormatException($"Lane: a message of class {frame.Class} came inside another's payload.");
         var header = MessageHeader.Parse(body.Span, _peer!.Node, _texts);

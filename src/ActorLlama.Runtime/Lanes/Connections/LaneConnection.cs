@@ -70,12 +70,12 @@ internal abstract class LaneConnection : IDisposable
 
     /// <summary>What a network and a peer can do to a loop.</summary>
     protected static bool IsExpected(Exception e) =>
-        e is IOException or SocketException or OperationCanceledException or ObjectDisposedException or LaneFormatException or LaneRefusedException;
+        e is IOException or SocketException or System.Security.Authentication.AuthenticationException or OperationCanceledException or ObjectDisposedException or LaneFormatException or LaneRefusedException;
 
     /// <summary>Counts and logs what ended it when the peer broke the rules.</summary>
     protected string Describe(Exception e)
     {
-        if (e is LaneFormatException)
+        if (e is LaneFormatException or LaneRefusedException { Reason: Protocol.LaneRefusal.Certificate })
         {
             Lane.Counters.Broken();
             Lane.Log.Warning("Lane connection {Connection} ended: {Reason}", this, e.Message);

@@ -1,13 +1,15 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using ActorLlama.Protocol;
+using ActorLlama.Trust;
 using Akka.Actor;
 using Akka.Event;
 
 namespace ActorLlama.Runtime.Lanes;
 
 /// <summary>What all connections of one node share.</summary>
-internal sealed class LaneNode(LaneOptions options, LaneIdentity identity, TimeProvider time, ILoggingAdapter log)
+internal sealed class LaneNode(
+    LaneOptions options, LaneIdentity identity, TimeProvider time, ILoggingAdapter log, ClusterCredentials? credentials = null)
 {
     private readonly ConcurrentDictionary<Task, byte> _running = [];
     private ImmutableHashSet<IActorRef> _subscribers = [];
@@ -23,6 +25,9 @@ internal sealed class LaneNode(LaneOptions options, LaneIdentity identity, TimeP
     public TimeProvider Time { get; } = time;
 
     public ILoggingAdapter Log { get; } = log;
+
+    /// <summary>For TLS; null: plain TCP.</summary>
+    public ClusterCredentials? Credentials { get; } = credentials;
 
     public LaneCounters Counters { get; } = new();
 

@@ -1,0 +1,180 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using ActorLlama.Runtime.Configuration;
+using ActorLlama.Trust;
+using Akka.Actor;
+using Akka.Actor.Setup;
+using Akka.Configuration;
+using Akka.Event;
+
+namespace ActorLlama.Runtime.Tests.Trust;
+
+/// <summary>Akka's port with the settings of a node, plain and with certificates: who gets in, and what garbage and silence cost.</summary>
+public sealed class AkkaPortTests : IAsyncLifetime
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private readonly TestCertificates _certificates = new();
+    private readonly List<ActorSystem> _systems = [];
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await Task.WhenAll(_systems.Select(s => s.Terminate()));
+        _certificates.Dispose();
+    }
+
+    [Fact]
+    public async Task With_certificates_nodes_and_clients_get_in_and_nobody_else()
+    {
+        var node = Start(_certificates.Node);
+        var warnings = new Warnings(node);
+        await AnswersAsync(node, _certificates.Node);
+        await AnswersAsync(node, _certificates.Client);
+        Assert.Empty(warnings.All);
+        foreach (var (who, options, why) in _certificates.Refused())
+        {
+            await ClosedAsync(node, async socket =>
+            {
+                var tls = new SslStream(socket);
+                await tls.AuthenticateAsClientAsync(options);
+                return tls;
+            });
+            await warnings.SaidAsync(who, "127.0.0.1", who == "nobody" ? "did not provide a certificate" : why);
+        }
+
+        await ClosedAsync(node, async socket =>
+        {
+            await socket.WriteAsync("GET / HTTP/1.1\r\n\r\n"u8.ToArray());
+            return socket;
+        });
+        await warnings.SaidAsync("plain TCP", "127.0.0.1", "TLS handshake failure");
+        await AnswersAsync(node, _certificates.Node);
+    }
+
+    [Fact]
+    public async Task A_node_calls_nobody_who_is_not_believed()
+    {
+        var node = Start(_certificates.Node);
+        var warnings = new Warnings(node);
+        var (stranger, elsewhere) = (Start(_certificates.Stranger), Start(_certificates.Elsewhere));
+        await Task.WhenAll(new[] { stranger, elsewhere }.Select(other => Assert.ThrowsAsync<ActorNotFoundException>(
+            () => node.ActorSelection(AddressOf(other) + "/user/known").ResolveOne(TimeSpan.FromSeconds(5)))));
+        await warnings.SaidAsync("a stranger", AddressOf(stranger)["akka.".Length..] + " refused", "not by this cluster's authority");
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Garbage_and_silence_end_their_connections_only(bool isEncrypted)
+    {
+        var node = Start(isEncrypted ? _certificates.Node : null, "akka.remote.dot-netty.tcp.connection-timeout = 1s");
+        var oversized = new byte[64];
+        BinaryPrimitives.WriteInt32BigEndian(oversized, int.MaxValue);
+        BinaryPrimitives.WriteInt32LittleEndian(oversized.AsSpan(8), int.MaxValue);
+        byte[] small = [0, 0, 0, 12, .. Enumerable.Range(0, 60).Select(i => (byte)(i * 37))];
+        byte[] littleEndian = [12, 0, 0, 0, .. Enumerable.Range(0, 60).Select(i => (byte)(i * 37))];
+        var random = new byte[4000];
+        new Random(1).NextBytes(random);
+        byte[][] inputs = [oversized, small, littleEndian, random, []];
+        long[] used = [0, 0];
+        for (var round = 0; round < used.Length; round++)
+        {
+            var hostile = inputs.SelectMany(input => Enumerable.Range(0, 10).Select(_ => ClosedAsync(node, async socket =>
+            {
+                await socket.WriteAsync(input);
+                return socket;
+            }))).ToArray();
+            await AnswersAsync(node, isEncrypted ? _certificates.Node : null);
+            await Task.WhenAll(hostile);
+            used[round] = GC.GetTotalMemory(forceFullCollection: true);
+        }
+
+        Assert.InRange(used[1] - used[0], long.MinValue, 8L << 20);
+    }
+
+    private ActorSystem Start(ClusterCredentials? credentials, string more = "")
+    {
+        var config = ConfigurationFactory.ParseString($$"""
+            {{more}}
+            akka.loggers = []
+            akka.stdout-loglevel = OFF
+            akka.extensions = []
+            akka.actor.provider = remote
+            akka.remote.dot-netty.tcp { hostname = "127.0.0.1", port = 0, enable-ssl = {{(credentials is null ? "off" : "on")}} }
+            """).WithFallback(HoconFiles.Reference);
+        var setup = ActorSystemSetup.Create(BootstrapSetup.Create().WithConfig(config));
+        var system = ActorSystem.Create("port", credentials is null ? setup : setup.And(credentials.ForAkka()));
+        system.ActorOf(Props.Create(() => new Known()), "known");
+        _systems.Add(system);
+        return system;
+    }
+
+    /// <summary>Another system finds an actor of this one.</summary>
+    private async Task AnswersAsync(ActorSystem node, ClusterCredentials? credentials)
+    {
+        var other = Start(credentials);
+        Assert.NotNull(await other.ActorSelection(AddressOf(node) + "/user/known").ResolveOne(s_patience));
+        _systems.Remove(other);
+        await other.Terminate();
+    }
+
+    private static string AddressOf(ActorSystem system) => ((ExtendedActorSystem)system).Provider.DefaultAddress.ToString();
+
+    /// <summary>The node ends the connection by itself, whether it answers before or not.</summary>
+    private static async Task ClosedAsync(ActorSystem node, Func<NetworkStream, Task<Stream>> talk)
+    {
+        var address = ((ExtendedActorSystem)node).Provider.DefaultAddress;
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(address.Host, address.Port!.Value);
+        await using var stream = new NetworkStream(socket, ownsSocket: true);
+        using var patience = new CancellationTokenSource(s_patience);
+        try
+        {
+            var talking = await talk(stream);
+            var scratch = new byte[4096];
+            while (await talking.ReadAsync(scratch, patience.Token) > 0) continue;
+        }
+        catch (Exception e) when (e is IOException or AuthenticationException)
+        {
+            // Closed in the middle.
+        }
+    }
+
+    private sealed class Known : UntypedActor
+    {
+        protected override void OnReceive(object message) => Unhandled(message);
+    }
+
+    /// <summary>What a system warns of.</summary>
+    private sealed class Warnings
+    {
+        private readonly System.Collections.Concurrent.ConcurrentQueue<string> _said = new();
+
+        public Warnings(ActorSystem system) => system.EventStream.Subscribe(
+            system.ActorOf(Props.Create(() => new Listener(_said))), typeof(LogEvent));
+
+        public IEnumerable<string> All => _said;
+
+        public async Task SaidAsync(string who, params string[] words)
+        {
+            var clock = Stopwatch.StartNew();
+            while (!_said.Any(line => words.All(word => line.Contains(word, StringComparison.Ordinal))))
+            {
+                Assert.True(clock.Elapsed < s_patience, $"{who}: no line has {string.Join(" and ", words)}: {string.Join(" | ", _said.TakeLast(6).Select(line => line.Split('\n')[0]))}");
+                await Task.Delay(20);
+            }
+        }
+
+        private sealed class Listener(System.Collections.Concurrent.ConcurrentQueue<string> said) : UntypedActor
+        {
+            protected override void OnReceive(object message)
+            {
+                if (message is Warning or Error) said.Enqueue(message.ToString()!);
+            }
+        }
+    }
+}
