@@ -11,7 +11,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
     internal sealed class Settings : CommandSettings
     {
         [CommandOption("--scenario <NAME>", isRequired: true)]
-        [Description("A scenario's name (kill-each-role, kill-two, freeze, partition, burn), or a file of one.")]
+        [Description("A scenario's name (kill-each-role, kill-two, freeze, partition, burn; train and train-partition for a run that trains), or a file of one.")]
         public string Scenario { get; init; } = "";
 
         [CommandOption("--model <DIR>")]
@@ -42,6 +42,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
+        if (TrainingChaosOptions.Find(settings.Scenario) is { } training) return await TrainAsync(training, settings);
         var scenarios = ChaosScenarios.Find(settings.Scenario);
         var model = settings.Model ?? ProgramFiles.SampleModel();
         using var ended = new EndSignals();
@@ -62,5 +63,23 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         if (settings.Json) JsonLine.Write(ChaosReport.Summary(outcomes));
         else ChaosReport.WriteSummary(outcomes, Console.Out);
         return outcomes.All(o => o.Faults.IsEmpty) ? 0 : 1;
+    }
+
+    /// <summary>Every other run waits for replacements.</summary>
+    private static async Task<int> TrainAsync(TrainingChaosOptions options, Settings settings)
+    {
+        using var ended = new EndSignals();
+        using var chaos = new TrainingChaos(options, settings.Logs);
+        var outcomes = ImmutableArray.CreateBuilder<TrainingChaosOutcome>();
+        for (var seed = settings.FirstSeed; seed < settings.FirstSeed + settings.Seeds; seed++)
+        {
+            outcomes.Add(await chaos.RunAsync(seed, waits: seed % 2 == 0, ended.Token));
+            if (settings.Json) JsonLine.Write(outcomes[^1].ToJson());
+            else outcomes[^1].Write(Console.Out);
+        }
+
+        if (settings.Json) JsonLine.Write(TrainingChaosOutcome.Summary(outcomes));
+        else TrainingChaosOutcome.WriteSummary(outcomes, Console.Out);
+        return outcomes.All(outcome => outcome.Faults.IsEmpty) ? 0 : 1;
     }
 }

@@ -32,6 +32,10 @@ public sealed record NodeOptions
     public required ExpertCallOptions ExpertCalls { get; init; }
     public required LaneOptions Lane { get; init; }
     public required TelemetryOptions Telemetry { get; init; }
+
+    /// <summary>Where the phases of training steps are noted; "": nowhere.</summary>
+    public required string PhaseFolder { get; init; }
+
     public required Akka.Configuration.Config Akka { get; init; }
 
     public const string Trunk = "trunk";

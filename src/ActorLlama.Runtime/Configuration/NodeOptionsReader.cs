@@ -33,6 +33,7 @@ public static partial class NodeOptionsReader
             ExpertCalls = ServingSettings.ExpertCalls(setting),
             Lane = LaneSettings.Read(setting),
             Telemetry = TelemetrySettings.Read(setting),
+            PhaseFolder = setting.Text(Root + "training.phase-folder"),
             Akka = config,
         };
         setting.ThrowIfAny();

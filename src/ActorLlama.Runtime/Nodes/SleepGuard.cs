@@ -2,12 +2,13 @@ using ActorLlama.Protocol;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Event;
+using Akka.Remote;
 
 namespace ActorLlama.Runtime.Nodes;
 
 /// <summary>
 /// Notices that this process did not run for longer than the others wait for a silent node: they may go on without it. Awake -> Doubting, in which the node lets no client
-/// in, -> Awake when a majority says that it is a member. A node that is none any more is removed by its cluster, and joins as another.
+/// in, -> Awake when a majority says that it is a member. A node that is none any more leaves, and joins as another.
 /// </summary>
 internal sealed class SleepGuard : UntypedActor, IWithTimers
 {
@@ -35,6 +36,7 @@ internal sealed class SleepGuard : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         _tickedMs = _node.NowMs;
+        Context.System.EventStream.Subscribe(Self, typeof(ThisActorSystemQuarantinedEvent));
         Timers.StartPeriodicTimer(nameof(GapTick), new GapTick(), s_tick);
     }
 
@@ -48,6 +50,7 @@ internal sealed class SleepGuard : UntypedActor, IWithTimers
             case GapTick: break;
             case NodeProtocol.GetMembership asked: Answer(asked); break;
             case NodeProtocol.Membership: break; // Others have said it before.
+            case ThisActorSystemQuarantinedEvent: break; // Who slept takes others for lost; so does who was cut off.
             default: Unhandled(message); break;
         }
     }
@@ -60,6 +63,7 @@ internal sealed class SleepGuard : UntypedActor, IWithTimers
             case GapTick: Ask(); break;
             case NodeProtocol.GetMembership asked: Answer(asked); break; // When a majority slept together, nobody went on without it.
             case NodeProtocol.Membership answer: Hear(answer); break;
+            case ThisActorSystemQuarantinedEvent by: Leave(by.RemoteAddress); break;
             default: Unhandled(message); break;
         }
     }
@@ -98,6 +102,17 @@ internal sealed class SleepGuard : UntypedActor, IWithTimers
         _agreeing.Add(Sender.Path.Address);
         var members = _cluster.State.Members.Count(Membership.IsCounted);
         if ((_agreeing.Count + 1) * 2 > members) Trust();
+    }
+
+    /// <summary>
+    /// Members that have gone on without this node hear nothing from it any more, nor it from them. What arrived while it slept may make one of them look alive, and this node and that one a
+    /// majority, which then would take the rest for lost: so it does not wait for that.
+    /// </summary>
+    private void Leave(Address by)
+    {
+        if (_cluster.State.Members.All(member => member.Address != by)) return;
+        _log.Warning("{Node} has gone on without this node, which leaves", by);
+        _cluster.Down(_cluster.SelfAddress);
     }
 
     private void Trust()

@@ -21,14 +21,16 @@ internal sealed class CoordinatedRun : IDisposable
     private readonly Dictionary<DeviceId, CoordinatorEffect.Tell> _held = [];
     private readonly CoordinatorSettings _settings;
     private readonly MetricsFile? _metrics;
+    private readonly PhaseNotes _notes;
     private CoordinatorState? _state;
     private (RunState State, string Reason)? _end;
     private long _number, _began;
+    private long? _deciding;
 
     /// <exception cref="InvalidDataException">The settings describe no model.</exception>
-    public CoordinatedRun(RunProtocol.Start start, RunSettings settings, TimeProvider time)
+    public CoordinatedRun(RunProtocol.Start start, RunSettings settings, TimeProvider time, PhaseNotes notes)
     {
-        (_start, Settings, _time) = (start, settings, time);
+        (_start, Settings, _time, _notes) = (start, settings, time, notes);
         _settings = settings.Coordination(LlamaConfigReader.Read(settings.ConfigJson, settings.RunName).Config);
         Storage = new RunStorage(settings, start.Run, Name, start.MayHaveBegun);
         _metrics = MetricsOf(settings);
@@ -56,7 +58,25 @@ internal sealed class CoordinatedRun : IDisposable
     public ImmutableArray<CoordinatorEffect> Step(CoordinatorEvent happened, long nowMs)
     {
         (_state, var effects) = CoordinatorRules.Step(_state!, happened, nowMs, _random);
+        var deciding = (_state.Phase as CoordinatorPhase.Committing)?.Attempt.Step;
+        if (deciding is { } step) _notes.Note("decide", step);
+        else if (_deciding is { } decided) _notes.Note("decided", decided);
+        _deciding = deciding;
         return effects;
+    }
+
+    /// <summary>Makes owners' parts one checkpoint. Blocking: for a thread of its own.</summary>
+    public CoordinatorEvent Commit(CoordinatorEffect.WriteManifest manifest)
+    {
+        _notes.Note("manifest", manifest.State.StepsDone);
+        try
+        {
+            return Storage.Commit(manifest);
+        }
+        finally
+        {
+            _notes.Note("manifested", manifest.State.StepsDone);
+        }
     }
 
     public IActorRef? Find(DeviceId device) => _owners.TryGetValue(device, out var owner) ? owner.Owner : null;
@@ -134,7 +154,11 @@ internal sealed class CoordinatedRun : IDisposable
         return new RunProtocol.Status(Id, Name, state, reason, _state!.State?.StepsDone ?? Settings.Initial.StepsDone, [.. _events.Where(e => e.Number > number).Take(256)]);
     }
 
-    public void Dispose() => _metrics?.Dispose();
+    public void Dispose()
+    {
+        _metrics?.Dispose();
+        _notes.Dispose();
+    }
 
     private static string NotFiniteReason(TrainingOutcome.NotFinite bad) =>
         $"Training: in step {bad.Step} the {(bad.Tensor is "loss" or "gradient norm" ? bad.Tensor : $"gradient of {bad.Tensor}")} is not finite. Nothing of the step was applied. "

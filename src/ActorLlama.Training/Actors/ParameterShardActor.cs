@@ -23,6 +23,7 @@ internal sealed class ParameterShardActor : TrainingWorker
     private readonly string _name;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Contributions _contributions;
+    private readonly PhaseNotes _notes;
     private IActorRef _trainer = ActorRefs.Nobody;
     private IActorRef _coordinator = ActorRefs.Nobody;
     private LaneTarget _self;
@@ -32,7 +33,6 @@ internal sealed class ParameterShardActor : TrainingWorker
     private PartsLoad? _load;
     private PartsCopy? _copy;
     private TrainingProtocol.Peers? _peers;
-    private (string Phase, long Step) _phase;
 
     public ParameterShardActor(NodeContext node, NodeDevice device, string name, RunContext run)
         : base(node, device, run.Clock)
@@ -40,6 +40,7 @@ internal sealed class ParameterShardActor : TrainingWorker
         (_node, _device, _name, _run) = (node, device, name, run);
         _state = NewState();
         _contributions = new Contributions(run, node.Lane);
+        _notes = new PhaseNotes(node.Options.PhaseFolder, run.Device.Name);
     }
 
     public static Props Props(NodeContext node, NodeDevice device, TrainingProtocol.Enter enter) => Akka.Actor.Props.Create(() =>
@@ -78,6 +79,7 @@ internal sealed class ParameterShardActor : TrainingWorker
         _load?.Dispose();
         _copy?.Dispose();
         _parts?.Dispose();
+        _notes.Dispose();
         _run.Dispose();
     }
 
@@ -109,8 +111,8 @@ internal sealed class ParameterShardActor : TrainingWorker
         switch (effect)
         {
             case OwnerEffect.Tell tell:
+                if (tell.Message is TrainingProtocol.Report report) _notes.Note("report", report.Attempt.Step);
                 coordinator.Tell(tell.Message);
-                if (tell.Message is TrainingProtocol.Report report) Note("report", report.Attempt.Step);
                 break;
             case OwnerEffect.Load load: Load(load); break;
             case OwnerEffect.Unload: Unload(); break;
@@ -136,6 +138,7 @@ internal sealed class ParameterShardActor : TrainingWorker
     private void Load(OwnerEffect.Load load)
     {
         Unload();
+        _notes.Note("load", load.State.StepsDone);
         _log.Info("Training: plan {Plan} gives {Pieces} pieces and {Shards} expert shards to {Device}", load.Plan.Id, load.Plan.PiecesOf(_run.Device).Count(), load.Plan.ExpertShardsOf(_run.Device).Count(), _run.Device);
         _load = PartsLoad.Start(_device.Loader, Self, _run, load, _data);
     }
@@ -156,7 +159,7 @@ internal sealed class ParameterShardActor : TrainingWorker
 
     private void Compute(OwnerEffect.Compute compute)
     {
-        Note("forward", compute.Attempt.Step);
+        _notes.Note("forward", compute.Attempt.Step);
         if (_peers is { } peers && peers.Plan == _state.Plan!.Id)
             _trainer.Tell(new TrainerActor.Compute(compute.Attempt, compute.State, _state.Plan, peers.Targets, compute.Slots, _data!.Training));
         else Self.Tell(new TrainerActor.Failed(compute.Attempt, $"{_run.Device} has not been told where the others of plan {_state.Plan!.Id} are"));
@@ -200,7 +203,7 @@ internal sealed class ParameterShardActor : TrainingWorker
 
     private void Contribute(LaneEnvelope envelope, ExchangeId id, int part)
     {
-        Note("exchange", id.Attempt.Step);
+        _notes.Note("exchange", id.Attempt.Step);
         _contributions.Keep(part, id.Slot, envelope, _state.Plan!);
         Happen(new OwnerEvent.Contributed(id.Attempt, part, id.Slot));
     }
@@ -222,7 +225,7 @@ internal sealed class ParameterShardActor : TrainingWorker
 
     private void Apply(OwnerEffect.Apply apply)
     {
-        Note("commit", apply.Attempt.Step);
+        _notes.Note("commit", apply.Attempt.Step);
         using var phase = Clock.Enter(StepPhase.Update);
         try
         {
@@ -235,21 +238,14 @@ internal sealed class ParameterShardActor : TrainingWorker
             return;
         }
 
-        Happen(new OwnerEvent.Applied(apply.Attempt, ChunkSums.OfWeights(_parts!.Shards, _run.Chunks, _run.ChunksOf(_parts.Plan))));
-    }
-
-    /// <summary>Where it is in a step: once for each change, for whoever reads the log.</summary>
-    private void Note(string phase, long step)
-    {
-        if (_phase == (phase, step)) return;
-        _phase = (phase, step);
-        _log.Debug("Training: phase {Phase} of step {Step} on {Device}", phase, step, _run.Device.Name);
+        var weights = ChunkSums.OfWeights(_parts!.Shards, _run.Chunks, _run.ChunksOf(_parts.Plan));
+        _notes.Note("applied", apply.Attempt.Step);
+        Happen(new OwnerEvent.Applied(apply.Attempt, weights));
     }
 
     private void TakeSnapshot(OwnerEffect.TakeSnapshot take)
     {
-        Note("checkpoint", take.State.StepsDone);
         _copy?.Dispose();
-        _copy = PartsCopy.Start(_device.Loader, Self, _run, take, _parts!);
+        _copy = PartsCopy.Start(_device.Loader, Self, _run, _notes, take, _parts!);
     }
 }

@@ -20,8 +20,9 @@ internal sealed class PartsCopy : IDisposable
     public sealed record Ended(OwnerEvent Event) : INoSerializationVerificationNeeded;
 
     /// <summary>Copies at once, writes later; ends with <see cref="Ended"/> to that actor.</summary>
-    public static PartsCopy Start(DeviceLoader loader, IActorRef owner, RunContext run, OwnerEffect.TakeSnapshot take, OwnedParts parts)
+    public static PartsCopy Start(DeviceLoader loader, IActorRef owner, RunContext run, PhaseNotes notes, OwnerEffect.TakeSnapshot take, OwnedParts parts)
     {
+        notes.Note("write", take.State.StepsDone);
         var copy = new PartsCopy();
         foreach (var range in parts.Shards.SelectMany(shard => shard.Ranges))
         {
@@ -31,7 +32,7 @@ internal sealed class PartsCopy : IDisposable
             copy._ranges.Add((LocalTrainer.VariancePrefix + name, start, Copied(range.Variance)));
         }
 
-        loader.Run(end => owner.Tell(copy.Write(run, take, end)));
+        loader.Run(end => owner.Tell(copy.Write(run, notes, take, end)));
         return copy;
     }
 
@@ -45,7 +46,7 @@ internal sealed class PartsCopy : IDisposable
         return of.cpu().clone().DetachFromDisposeScope();
     }
 
-    private Ended Write(RunContext run, OwnerEffect.TakeSnapshot take, CancellationToken end)
+    private Ended Write(RunContext run, PhaseNotes notes, OwnerEffect.TakeSnapshot take, CancellationToken end)
     {
         using var any = CancellationTokenSource.CreateLinkedTokenSource(end, _dropped.Token);
         try
@@ -63,6 +64,7 @@ internal sealed class PartsCopy : IDisposable
         }
         finally
         {
+            notes.Note("written", take.State.StepsDone);
             foreach (var (_, _, values) in _ranges) values.Dispose();
         }
     }

@@ -94,7 +94,7 @@ internal sealed class TrainingCoordinator(NodeContext node) : UntypedActor, IWit
     private void Begin(RunProtocol.Start start, RunSettings settings)
     {
         _run?.Dispose();
-        _run = new CoordinatedRun(start, settings, node.Time);
+        _run = new CoordinatedRun(start, settings, node.Time, new PhaseNotes(node.Options.PhaseFolder, "coordinator"));
         _log.Info("Run {Run} is coordinated here, as {Coordinator}", settings.RunName, _run.Name);
         Perform(_run.Begin(node.NowMs));
         Step(new CoordinatorEvent.Members(_members.Devices));
@@ -122,7 +122,7 @@ internal sealed class TrainingCoordinator(NodeContext node) : UntypedActor, IWit
             {
                 case CoordinatorEffect.Tell tell: Tell(run, tell); break;
                 case CoordinatorEffect.ReadStorage read: OnThread(run, () => run.Storage.Take(read.Epoch)); break;
-                case CoordinatorEffect.WriteManifest write: OnThread(run, () => run.Storage.Commit(write)); break;
+                case CoordinatorEffect.WriteManifest write: OnThread(run, () => run.Commit(write)); break;
                 case CoordinatorEffect.MarkBegun: run.Storage.MarkBegun(); break;
                 case CoordinatorEffect.AbandonSave abandon:
                     run.Say($"a checkpoint after {abandon.Folder.Split('-')[0]} steps is given up: {abandon.Reason}");
