@@ -35,9 +35,19 @@ public static class RunProtocol
         [property: Key(4)] long StepsDone,
         [property: Key(5)] ImmutableArray<Event> Events) : IClusterMessage;
 
-    /// <summary>Something a person wants to know: a step that is done, or a sentence.</summary>
+    /// <summary>Something a person wants to know: a step that is done, an evaluation, or a sentence.</summary>
     [MessagePackObject]
-    public sealed record Event([property: Key(0)] long Number, [property: Key(1)] Step? Step, [property: Key(2)] string Text);
+    public sealed record Event([property: Key(0)] long Number, [property: Key(1)] Step? Step, [property: Key(2)] string Text, [property: Key(3)] Evaluation? Evaluation);
+
+    /// <summary>What the held-out text came to after a step. Losses are means over the tokens that count.</summary>
+    [MessagePackObject]
+    public sealed record Evaluation(
+        [property: Key(0)] long Step,
+        [property: Key(1)] double Loss,
+        [property: Key(2)] long Tokens,
+        [property: Key(3)] double ZLoss,
+        [property: Key(4)] double LoadBalance,
+        [property: Key(5)] double BytesPerToken);
 
     /// <summary>A step that is done. Losses are means over the tokens that count; <paramref name="NotFinite"/>: why the step was left out, or null. Times: as in a device's report, summed over devices.</summary>
     [MessagePackObject]

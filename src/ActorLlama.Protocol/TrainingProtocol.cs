@@ -79,19 +79,22 @@ public static class TrainingProtocol
 
     /// <summary>
     /// Compute your slots of this attempt, forward and backward, from this state. All attempts before it are over. Answered by <see cref="Report"/>,
-    /// <see cref="Failed"/> or, meanwhile, <see cref="Working"/>.
+    /// <see cref="Failed"/> or, meanwhile, <see cref="Working"/>. <paramref name="Batch"/>: that batch of the held-out text instead, forward only: it is reported and never
+    /// committed; null: the step's batch.
     /// </summary>
     [MessagePackObject]
     public sealed record Begin(
         [property: Key(0)] long Epoch,
         [property: Key(1)] TrainingPlanId Plan,
         [property: Key(2)] AttemptId Attempt,
-        [property: Key(3)] StateId State) : IClusterMessage;
+        [property: Key(3)] StateId State,
+        [property: Key(4)] long? Batch) : IClusterMessage;
 
     /// <summary>
     /// The owner's slots are through and all slots' gradients of its parts are summed. <paramref name="Losses"/>: of its slots. <paramref name="Norms"/>: of its chunks.
     /// <paramref name="NotFinite"/>: the first tensor that holds a value which is not, or null. <c>ExpertRows[m·E + e]</c>: rows that its slots had for expert e of E in the
-    /// m-th MoE layer. <paramref name="Micros"/>: how the device spent its time since it last reported, by <see cref="StepPhase"/>.
+    /// m-th MoE layer. <paramref name="Micros"/>: how the device spent its time since it last reported, by <see cref="StepPhase"/>. <paramref name="HeldOut"/>: for a batch of
+    /// the held-out text, from an owner that had slots.
     /// </summary>
     [MessagePackObject]
     public sealed record Report(
@@ -102,7 +105,8 @@ public static class TrainingProtocol
         [property: Key(4)] ImmutableArray<ChunkNorm> Norms,
         [property: Key(5)] BadTensor? NotFinite,
         [property: Key(6)] ImmutableArray<long> ExpertRows,
-        [property: Key(7)] ImmutableArray<long> Micros) : IClusterMessage;
+        [property: Key(7)] ImmutableArray<long> Micros,
+        [property: Key(8)] HeldOut? HeldOut) : IClusterMessage;
 
     /// <summary>The attempt came to nothing at this owner, and why.</summary>
     [MessagePackObject]
@@ -205,6 +209,10 @@ public static class TrainingProtocol
     /// </summary>
     [MessagePackObject]
     public readonly record struct ChunkNorm([property: Key(0)] int Chunk, [property: Key(1)] double SumOfSquares);
+
+    /// <summary>The held-out text: how many batches it is, 0 where none is held out, and bytes of text that a predicted token stands for.</summary>
+    [MessagePackObject]
+    public sealed record HeldOut([property: Key(0)] long Batches, [property: Key(1)] double BytesPerToken);
 
     /// <summary>A tensor with a value that is not finite, and its place in the canonical order.</summary>
     [MessagePackObject]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using ActorLlama.Cli;
 using ActorLlama.TestKit;
 
@@ -8,14 +9,24 @@ namespace ActorLlama.Cluster.Tests;
 public sealed class TrainingTests : IDisposable
 {
     private const int Steps = 3;
+
+    /// <summary>Any text will do that gives the 480 entries of the shape's vocabulary.</summary>
+    private static readonly string s_text = Path.Combine(Shared.RepositoryRoot, "README.md");
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>Three processes, then two, then one; six devices, four, two; four expert shards, two, one: in one run that is resumed, and in one that is not.</summary>
+    /// <summary>
+    /// Three processes, then two, then one; six devices, four, two; four expert shards, two, one: in one run that is resumed, and in one that is not. Text, some of it held out and
+    /// evaluated; embeddings that the head has, too.
+    /// </summary>
     [Fact]
     public async Task Processes_devices_and_expert_shards_change_no_bit_of_a_run()
     {
+        var shape = JsonNode.Parse(await File.ReadAllTextAsync(ProgramFiles.Shape("tiny-maverick")))!;
+        shape["tie_word_embeddings"] = true;
+        await File.WriteAllTextAsync(_folder.PathOf("tied.json"), shape.ToJsonString());
+        Assert.Equal(0, await CommandLine.RunAsync(["tokenizer", "train", "--text", s_text, "--size", "480", "--out", _folder.PathOf("tokenizer.model")]));
         var expected = await TrainAsync("one", ["--threads", "1"], Steps);
         await using var cluster = await StartAsync(devices: 2);
 
@@ -103,12 +114,13 @@ public sealed class TrainingTests : IDisposable
     private async Task<string[]> TrainAsync(string run, string[] options, int steps, int devices = 1)
     {
         Assert.Equal(0, await CommandLine.RunAsync(LineOf(run, options, steps, devices)));
-        return [.. new TrainedRun(_folder.PathOf("runs", run)).Learned().GroupBy(step => step.Step).OrderBy(step => step.Key).Select(step => step.Last().What)];
+        return [.. new TrainedRun(_folder.PathOf("runs", run)).Learned().GroupBy(told => told.Of).Select(told => $"{told.Key}: {told.Last().What}")];
     }
 
     private string[] LineOf(string run, string[] options, int steps, int devices) =>
     [
-        "train", .. options, "model_name=tiny-maverick", "dataset_type=synthetic", "max_target_length=16", $"steps={steps}", "learning_rate_schedule_steps=20",
+        "train", .. options, $"model_name={_folder.PathOf("tied.json")}", "dataset_type=text", $"dataset_path={s_text}", $"tokenizer_path={_folder.PathOf("tokenizer.model")}",
+        "eval_interval=2", "eval_steps=2", "max_target_length=16", $"steps={steps}", "learning_rate_schedule_steps=20",
         "warmup_steps_fraction=0", "learning_rate=1e-2", "dtype=float32", "weight_dtype=float32", "load_balance_loss_weight=0.01", "z_loss_multiplier=1e-4",
         "gradient_accumulation_steps=2", "ici_fsdp_parallelism=-1", string.Create(CultureInfo.InvariantCulture, $"per_device_batch_size={2.0 / devices:F8}"),
         $"base_output_directory={_folder.PathOf("runs")}", $"run_name={run}",

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using ActorLlama.Checkpoints;
 using ActorLlama.Client;
 using ActorLlama.Protocol;
@@ -10,6 +11,7 @@ namespace ActorLlama.Cli;
 internal static class ClusterTraining
 {
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_forming = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_memory = TimeSpan.FromSeconds(2);
 
@@ -79,20 +81,21 @@ internal static class ClusterTraining
     /// <summary>What only one device can do, or nobody yet.</summary>
     private static void CheckFlags(RunFlags flags)
     {
-        if (flags.Whole("eval_interval") > 0)
-            throw new InvalidDataException($"Flags: eval_interval is {flags.Text("eval_interval")}; a run over nodes does not evaluate itself, so it is -1. Evaluate its checkpoints with a run in one process.");
         if (flags.Truth("abort_on_nan_loss") != flags.Truth("abort_on_inf_loss"))
             throw new InvalidDataException("Flags: abort_on_nan_loss and abort_on_inf_loss differ; over nodes a step that is not finite either ends the run or is left out. Set both alike.");
     }
 
-    /// <summary>The cluster's devices, once there are as many as wanted: memory in use and at hand of each one's node.</summary>
+    /// <summary>The cluster's devices, once there are as many as wanted: memory in use and at hand of each one's node. Throws <see cref="InvalidDataException"/> when there never are.</summary>
     private static async Task<ImmutableArray<(string Name, long Used, long Total)>> DevicesAsync(ClusterConnection connection, int wanted, CancellationToken end)
     {
+        var clock = Stopwatch.StartNew();
         while (true)
         {
             var status = await connection.GetStatusAsync(s_answer, end);
             var devices = DevicesOf(status);
             if (devices.Length >= wanted && status.State != ClusterState.Forming) return devices;
+            if (clock.Elapsed > s_forming)
+                throw new InvalidDataException($"Training: after {s_forming.TotalSeconds} s the cluster is {status.State} with {devices.Length} devices, and {wanted} are wanted. {status.Reason} Look into its nodes' logs.");
             await Task.Delay(s_poll, end);
         }
     }
@@ -128,6 +131,7 @@ internal static class ClusterTraining
             Options = LocalTraining.OptionsOf(flags, start.Config),
             Data = FullPaths(TrainJob.DataOf(flags, start.Config, 1, tokenizer)),
             Cadence = TrainRules.CadenceOf(flags),
+            EvalSteps = flags.Whole("eval_steps"),
             Plan = plan,
             Figures = TrainJob.FiguresOf(flags, start.Config),
             Initial = new StateId(OriginOf(start, flags), start.FirstStep, start.Record?.Updates ?? 0),

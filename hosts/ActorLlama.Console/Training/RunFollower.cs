@@ -11,7 +11,7 @@ internal sealed class RunFollower(ClusterConnection connection, RunSettings run,
 {
     private readonly string _id = Guid.NewGuid().ToString("N");
     private string _coordinator = "", _said = "";
-    private long _seen, _lastStep = -1;
+    private long _seen, _lastStep = -1, _lastEvaluated = -1;
     private bool _isStopping;
     private long[] _micros = new long[Enum.GetValues<StepPhase>().Length];
 
@@ -56,6 +56,7 @@ internal sealed class RunFollower(ClusterConnection connection, RunSettings run,
             if (happened.Number <= _seen) continue;
             _seen = happened.Number;
             if (happened.Step is { } step) Tell(step);
+            else if (happened.Evaluation is { } evaluation) Tell(evaluation);
             else Console.Error.WriteLine(happened.Text);
         }
 
@@ -71,6 +72,14 @@ internal sealed class RunFollower(ClusterConnection connection, RunSettings run,
         var (exchange, waiting) = (_micros[(int)StepPhase.Exchange], _micros[(int)StepPhase.Waiting]);
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"of the devices' time {(double)(all - exchange - waiting) / all:0 %} went to computing, {(double)exchange / all:0 %} to exchange, {(double)waiting / all:0 %} to waiting"));
+    }
+
+    private void Tell(RunProtocol.Evaluation evaluation)
+    {
+        // Whoever takes over may evaluate once more.
+        if (evaluation.Step == _lastEvaluated) return;
+        _lastEvaluated = evaluation.Step;
+        reporter.Evaluated(EvalReport.Of(evaluation));
     }
 
     private void Tell(RunProtocol.Step step)

@@ -76,6 +76,9 @@ public abstract record CoordinatorEffect
     /// <summary>All owners have committed the step. Comes again for the same step after a coordinator was lost or the state was restored.</summary>
     public sealed record StepDone(StepSums Sums) : CoordinatorEffect;
 
+    /// <summary>The held-out text has been evaluated. May come again for the same step, as <see cref="StepDone"/>.</summary>
+    public sealed record Evaluated(RunProtocol.Evaluation Evaluation) : CoordinatorEffect;
+
     /// <summary>The run is over for this coordinator.</summary>
     public sealed record Ended(TrainingOutcome Outcome) : CoordinatorEffect;
 }

@@ -72,7 +72,7 @@ internal sealed partial class CoordinatorTurn
     private StepSums? SumsOf(ImmutableArray<TrainingProtocol.Held> owners, TrainingProtocol.HeldAttempt attempt)
     {
         var reports = owners.Select(owner => owner.Attempt).Where(held => held?.Attempt == attempt.Attempt && held.Report is not null).Select(held => held!.Report!).ToList();
-        return reports.Count == owners.Length ? Sum(attempt.Attempt, reports) : null;
+        return reports.Count == owners.Length ? Sum(attempt.Attempt, reports, Settings.Chunks) : null;
     }
 
     /// <summary>An owner does not hold its state.</summary>

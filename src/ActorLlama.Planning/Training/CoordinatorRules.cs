@@ -76,6 +76,10 @@ internal sealed partial class CoordinatorTurn(CoordinatorState state, long nowMs
             case (CoordinatorPhase.Running running, TrainingProtocol.Failed failed) when failed.Attempt == running.Attempt:
                 FailAttempt(running.Attempt, $"{device}: {failed.Reason}");
                 break;
+            case (CoordinatorPhase.Evaluating evaluating, TrainingProtocol.Report report) when report.Attempt == evaluating.Attempt: Evaluated(evaluating, report); break;
+            case (CoordinatorPhase.Evaluating evaluating, TrainingProtocol.Failed failed) when failed.Attempt == evaluating.Attempt:
+                FailAttempt(evaluating.Attempt, $"{device}: {failed.Reason}");
+                break;
             case (CoordinatorPhase.Committing committing, TrainingProtocol.Applied applied) when applied.Attempt == committing.Attempt: Applied(committing, applied); break;
             case (_, TrainingProtocol.Snapshotted snapshotted) when snapshotted.Save == State.Save?.Id: Snapshotted(device); break;
             case (_, TrainingProtocol.Written written) when written.Save == State.Save?.Id: Written(written); break;
@@ -118,10 +122,9 @@ internal sealed partial class CoordinatorTurn(CoordinatorState state, long nowMs
             FailSave($"it was not written after {Settings.SaveDeadlineMs} ms");
         switch (State.Phase)
         {
-            case CoordinatorPhase.Pausing pausing when nowMs >= pausing.UntilMs: BeginAttempt(); break;
-            case CoordinatorPhase.Running running when IsPast(Settings.StepDeadlineMs):
-                FailAttempt(running.Attempt, $"after {Settings.StepDeadlineMs} ms these had not reported: {InWords(State.Plan!.Devices.Where(d => !running.Reports.ContainsKey(d)))}");
-                break;
+            case CoordinatorPhase.Pausing pausing when nowMs >= pausing.UntilMs: BeginNext(); break;
+            case CoordinatorPhase.Running running when IsPast(Settings.StepDeadlineMs): FailLate(running.Attempt, running.Reports); break;
+            case CoordinatorPhase.Evaluating evaluating when IsPast(Settings.StepDeadlineMs): FailLate(evaluating.Attempt, evaluating.Reports); break;
             case CoordinatorPhase.Restoring restoring when IsPast(Settings.RestoreDeadlineMs):
                 RecoverFromFault($"after {Settings.RestoreDeadlineMs} ms these had not loaded: {InWords(State.Plan!.Devices.Except(restoring.Done))}");
                 break;
@@ -163,7 +166,9 @@ internal sealed partial class CoordinatorTurn(CoordinatorState state, long nowMs
                 .Select(device => (device, (IClusterMessage)new TrainingProtocol.Ask(State.Epoch, State.Name))),
             CoordinatorPhase.Restoring restoring => ToAllBut(restoring.Done.Contains, new TrainingProtocol.Restore(State.Epoch, plan!, State.State!.Value, restoring.Folder)),
             CoordinatorPhase.Running running =>
-                ToAllBut(running.Reports.ContainsKey, new TrainingProtocol.Begin(State.Epoch, plan!.Id, running.Attempt, State.State!.Value)),
+                ToAllBut(running.Reports.ContainsKey, new TrainingProtocol.Begin(State.Epoch, plan!.Id, running.Attempt, State.State!.Value, null)),
+            CoordinatorPhase.Evaluating evaluating =>
+                ToAllBut(evaluating.Reports.ContainsKey, new TrainingProtocol.Begin(State.Epoch, plan!.Id, evaluating.Attempt, State.State!.Value, evaluating.Batch)),
             CoordinatorPhase.Committing committing =>
                 ToAllBut(committing.Done.ContainsKey, new TrainingProtocol.Commit(State.Epoch, plan!.Id, committing.Attempt, committing.Factor)),
             _ => [],

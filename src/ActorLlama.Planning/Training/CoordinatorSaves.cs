@@ -23,7 +23,7 @@ internal sealed partial class CoordinatorTurn
         State = State with { Phase = snapshotting };
         if (snapshotting.Done.Count < State.Plan!.Devices.Length) return;
         if (State.Save!.IsAwaited) Enter(new CoordinatorPhase.Saving());
-        else BeginAttempt();
+        else BeginNext();
     }
 
     private void Written(TrainingProtocol.Written written)

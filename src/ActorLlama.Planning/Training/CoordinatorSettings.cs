@@ -31,6 +31,12 @@ public sealed record CoordinatorSettings(TrainedShape Shape, TrainingPlanOptions
     /// <summary>A checkpoint after every step whose number (0 first) this divides.</summary>
     public long CheckpointPeriod { get; init; } = 10_000;
 
+    /// <summary>The held-out text is evaluated after each so many steps; below 1: never.</summary>
+    public long EvalInterval { get; init; }
+
+    /// <summary>Batches of an evaluation; below 1: all that are held out.</summary>
+    public long EvalBatches { get; init; }
+
     /// <summary>A checkpoint of the state that the run begins in.</summary>
     public bool SaveOnStart { get; init; } = true;
 

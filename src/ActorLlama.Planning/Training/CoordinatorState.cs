@@ -56,6 +56,9 @@ public sealed record CoordinatorState
     /// <summary>The state that a save was last tried in.</summary>
     internal long SaveTriedAt { get; init; } = -1;
 
+    /// <summary>After how many steps the held-out text was last evaluated.</summary>
+    internal long EvaluatedAt { get; init; } = -1;
+
     /// <summary>Devices that could not be let in.</summary>
     internal ImmutableHashSet<DeviceId> LeftOut { get; init; } = [];
 
@@ -70,8 +73,8 @@ public sealed record CoordinatorState
 }
 
 /// <summary>
-/// Where a run is. Asking → Restoring → Running → Committing → Running … → Ended; beside it Pausing between attempts, Snapshotting and Saving for checkpoints, and, when a
-/// device is lost, Settling and Waiting before Restoring.
+/// Where a run is. Asking → Restoring → Running → Committing → Running … → Ended; beside it Pausing between attempts, Evaluating between steps, Snapshotting and Saving for
+/// checkpoints, and, when a device is lost, Settling and Waiting before Restoring.
 /// </summary>
 public abstract record CoordinatorPhase
 {
@@ -99,6 +102,9 @@ public abstract record CoordinatorPhase
 
     /// <summary>Decided: the attempt is applied everywhere, with that factor. <paramref name="Done"/>: who has, with its weights' sums of squares.</summary>
     public sealed record Committing(AttemptId Attempt, double? Factor, StepSums Sums, ImmutableDictionary<DeviceId, ImmutableArray<TrainingProtocol.ChunkNorm>> Done) : CoordinatorPhase;
+
+    /// <summary>Forward, over that batch of the held-out text. <paramref name="Sums"/>: of the batches before it.</summary>
+    public sealed record Evaluating(AttemptId Attempt, long Batch, ImmutableDictionary<DeviceId, TrainingProtocol.Report> Reports, EvaluationSums Sums) : CoordinatorPhase;
 
     /// <summary>Everybody copies the state that is saved.</summary>
     public sealed record Snapshotting(ImmutableHashSet<DeviceId> Done) : CoordinatorPhase;

@@ -19,6 +19,7 @@ internal sealed partial class CoordinatorTurn
             if (State.Save is null) BeginSave(isAwaited: isOver || joins || !Settings.AsyncCheckpointing);
             else Enter(new CoordinatorPhase.Saving());
         }
+        else if (IsEvaluationDue) BeginNext();
         else if (isOver && State.Save is not null) Enter(new CoordinatorPhase.Saving());
         else if (isOver && Settings is { SaveOnCompletion: true, EnableCheckpointing: true } && !isSaved)
             End(new TrainingOutcome.Failed($"Training: {here.StepsDone} steps are done, but their checkpoint could not be written."));
@@ -57,7 +58,7 @@ internal sealed partial class CoordinatorTurn
         running = running with { Reports = running.Reports.SetItem(report.Device, report) };
         State = State with { Phase = running };
         if (running.Reports.Count < State.Plan!.Devices.Length) return;
-        var sums = Sum(running.Attempt, running.Reports.Values);
+        var sums = Sum(running.Attempt, running.Reports.Values, Settings.Chunks);
         if (sums.NotFinite is { } tensor && !Settings.SkipNotFinite)
         {
             TellAll(new TrainingProtocol.Abort(State.Epoch, State.Plan.Id, running.Attempt));
@@ -66,8 +67,11 @@ internal sealed partial class CoordinatorTurn
         else Enter(new CoordinatorPhase.Committing(running.Attempt, sums.Factor, sums, ImmutableDictionary<DeviceId, ImmutableArray<TrainingProtocol.ChunkNorm>>.Empty));
     }
 
-    private StepSums Sum(AttemptId attempt, IEnumerable<TrainingProtocol.Report> reports) =>
-        StepSums.Of(attempt.Step, reports, State.Plan!.Slots.Length, Settings.Chunks, Settings.ClipNorm);
+    private StepSums Sum(AttemptId attempt, IEnumerable<TrainingProtocol.Report> reports, int chunks) =>
+        StepSums.Of(attempt.Step, reports, State.Plan!.Slots.Length, chunks, Settings.ClipNorm);
+
+    private void FailLate(AttemptId attempt, ImmutableDictionary<DeviceId, TrainingProtocol.Report> reports) =>
+        FailAttempt(attempt, $"after {Settings.StepDeadlineMs} ms these had not reported: {InWords(State.Plan!.Devices.Where(device => !reports.ContainsKey(device)))}");
 
     private void FailAttempt(AttemptId attempt, string reason)
     {

@@ -22,10 +22,10 @@ internal static class OwnerAttempts
         if (attempt.Report is { } report) return OwnerRules.Tell(state, report with { Epoch = state.Epoch }, effects);
         OwnerRules.Tell(state, OwnerRules.Working(state), effects);
         if (attempt.IsBegun) return state;
-        attempt = attempt with { IsBegun = true };
+        attempt = attempt with { IsBegun = true, Batch = begin.Batch };
         ImmutableArray<int> slots = [.. state.Plan!.SlotsOf(state.Device)];
         if (slots.IsEmpty) return Measure(state, attempt with { Losses = [] }, effects);
-        effects.Add(new OwnerEffect.Compute(attempt.Id, held, slots));
+        effects.Add(new OwnerEffect.Compute(attempt.Id, held, slots, begin.Batch));
         return state with { Attempt = attempt };
     }
 
@@ -44,9 +44,10 @@ internal static class OwnerAttempts
         }
     }
 
-    /// <summary>Measures once all is there: the own slots' losses and all slots' gradients.</summary>
+    /// <summary>Measures once all is there: the own slots' losses and all slots' gradients. Of a batch of the held-out text there are no gradients.</summary>
     public static OwnerState Measure(OwnerState state, OwnerAttempt attempt, ImmutableArray<OwnerEffect>.Builder effects)
     {
+        if (attempt is { Losses: not null, Batch: not null }) return Report(state with { Attempt = attempt }, new OwnerEvent.Measured(attempt.Id, [], null), effects);
         if (attempt is { Losses: not null, Ledger.IsComplete: true, IsMeasuring: false })
         {
             attempt = attempt with { IsMeasuring = true };
@@ -58,7 +59,7 @@ internal static class OwnerAttempts
 
     public static OwnerState Report(OwnerState state, OwnerEvent.Measured measured, ImmutableArray<OwnerEffect>.Builder effects)
     {
-        var report = new TrainingProtocol.Report(state.Epoch, state.Device, measured.Attempt, state.Attempt!.Losses!.Value, measured.Norms, measured.NotFinite, state.Attempt.ExpertRows, state.Attempt.Micros);
+        var report = new TrainingProtocol.Report(state.Epoch, state.Device, measured.Attempt, state.Attempt!.Losses!.Value, measured.Norms, measured.NotFinite, state.Attempt.ExpertRows, state.Attempt.Micros, state.Attempt.HeldOut);
         return OwnerRules.Tell(state with { Attempt = state.Attempt with { Report = report } }, report, effects);
     }
 

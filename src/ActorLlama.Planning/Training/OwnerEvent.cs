@@ -24,10 +24,11 @@ public abstract record OwnerEvent
     public sealed record Called(AttemptId Attempt) : OwnerEvent;
 
     /// <summary>
-    /// The owner's slots are through, forward and backward, and all their gradients are with their owners; with what <see cref="TrainingProtocol.Report"/> tells of it.
+    /// The owner's slots are through, forward and backward, and all their gradients are with their owners; or forward only, of a batch of the held-out text. With what
+    /// <see cref="TrainingProtocol.Report"/> tells of it.
     /// </summary>
     public sealed record Computed(
-        AttemptId Attempt, ImmutableArray<TrainingProtocol.SlotLoss> Losses, ImmutableArray<long> ExpertRows, ImmutableArray<long> Micros) : OwnerEvent;
+        AttemptId Attempt, ImmutableArray<TrainingProtocol.SlotLoss> Losses, ImmutableArray<long> ExpertRows, ImmutableArray<long> Micros, TrainingProtocol.HeldOut? HeldOut) : OwnerEvent;
 
     /// <summary>A slot's gradient of a part of this owner has come; parts are numbered as the plan's <see cref="OwnerState.GradientParts"/>.</summary>
     public sealed record Contributed(AttemptId Attempt, int Part, int Slot) : OwnerEvent;
@@ -71,8 +72,8 @@ public abstract record OwnerEffect
     /// <summary>Be ready for gradients of this attempt.</summary>
     public sealed record Open(AttemptId Attempt, StateId State) : OwnerEffect;
 
-    /// <summary>Compute the plan's slots; ends with Computed or AttemptFailed.</summary>
-    public sealed record Compute(AttemptId Attempt, StateId State, ImmutableArray<int> Slots) : OwnerEffect;
+    /// <summary>Compute the plan's slots, of that batch of the held-out text or, null, of the step; ends with Computed or AttemptFailed.</summary>
+    public sealed record Compute(AttemptId Attempt, StateId State, ImmutableArray<int> Slots, long? Batch) : OwnerEffect;
 
     /// <summary>Add these slots' gradients of a part, in this order.</summary>
     public sealed record Add(AttemptId Attempt, int Part, ImmutableArray<int> Slots) : OwnerEffect;

@@ -22,7 +22,7 @@ public static class OwnerRules
             OwnerEvent.Called called when Admit(state, called.Attempt, null) is Admission.Adopt => Open(state, called.Attempt, effects),
             OwnerEvent.Contributed contributed => OwnerAttempts.Take(state, contributed, effects),
             OwnerEvent.Computed computed when IsOpen(state, computed.Attempt) => OwnerAttempts.Measure(
-                state, state.Attempt! with { Losses = computed.Losses, ExpertRows = computed.ExpertRows, Micros = computed.Micros }, effects),
+                state, state.Attempt! with { Losses = computed.Losses, ExpertRows = computed.ExpertRows, Micros = computed.Micros, HeldOut = computed.HeldOut }, effects),
             OwnerEvent.Measured measured when IsOpen(state, measured.Attempt) => OwnerAttempts.Report(state, measured, effects),
             // Once it has reported, nothing of the attempt is on its way here.
             OwnerEvent.AttemptFailed failed when IsOpen(state, failed.Attempt) && state.Attempt!.Report is null => OwnerAttempts.Fail(state, failed.Reason, effects),

@@ -73,6 +73,11 @@ internal sealed record OwnerAttempt(AttemptId Id, GradientLedger Ledger)
     /// <summary>The coordinator has begun it; else only a peer's call was heard.</summary>
     public bool IsBegun { get; init; }
 
+    /// <summary>The batch of the held-out text that it is for; null: it is for a step.</summary>
+    public long? Batch { get; init; }
+
+    public TrainingProtocol.HeldOut? HeldOut { get; init; }
+
     public ImmutableArray<TrainingProtocol.SlotLoss>? Losses { get; init; }
 
     public ImmutableArray<long> ExpertRows { get; init; } = [];

@@ -114,10 +114,16 @@ internal sealed class CoordinatedRun : IDisposable
             sums.Step, seconds, sums.LmLoss, sums.ZLoss / tokens, sums.LoadBalance, sums.Tokens, sums.ClippedNorm, sums.RawNorm, sums.ParamNorm,
             Settings.Options.LearningRates.At(updates), sums.NotFinite, sums.ExpertRows, sums.Micros);
         if (sums.NotFinite is null) _metrics?.Write(Settings.Figures, StepReport.Of(step));
-        Tell(step, "");
+        Tell(step, "", null);
     }
 
-    public void Say(string text) => Tell(null, text);
+    public void Evaluated(RunProtocol.Evaluation evaluation)
+    {
+        _metrics?.Write(Settings.Figures, EvalReport.Of(evaluation));
+        Tell(null, "", evaluation);
+    }
+
+    public void Say(string text) => Tell(null, text, null);
 
     public void End(TrainingOutcome outcome)
     {
@@ -171,9 +177,9 @@ internal sealed class CoordinatedRun : IDisposable
         return new MetricsFile(path);
     }
 
-    private void Tell(RunProtocol.Step? step, string text)
+    private void Tell(RunProtocol.Step? step, string text, RunProtocol.Evaluation? evaluation)
     {
-        _events.Enqueue(new RunProtocol.Event(++_number, step, text));
+        _events.Enqueue(new RunProtocol.Event(++_number, step, text, evaluation));
         if (_events.Count > MostEvents) _events.Dequeue();
     }
 }

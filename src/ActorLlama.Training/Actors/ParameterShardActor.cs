@@ -153,15 +153,21 @@ internal sealed class ParameterShardActor : TrainingWorker
     private void Loaded(PartsLoad.Ended ended)
     {
         if (!ReferenceEquals(ended.Load, _load)) return;
-        if (_load.Take() is { } loaded) (_parts, _data) = loaded;
+        if (_load.Take() is { } loaded)
+        {
+            (_parts, _data) = loaded;
+            _log.Info("Training: {Device} holds {Bytes} bytes of weights, gradients and moments, {Planned} by the plan", _run.Device.Name, _parts.Bytes, _run.PlannedBytes(_parts.Plan));
+        }
+
         Happen(_parts is not null ? new OwnerEvent.Loaded(ended.Plan) : new OwnerEvent.LoadFailed(ended.Plan, ended.Fault!, ended.IsDamaged));
     }
 
     private void Compute(OwnerEffect.Compute compute)
     {
-        _notes.Note("forward", compute.Attempt.Step);
-        if (_peers is { } peers && peers.Plan == _state.Plan!.Id)
-            _trainer.Tell(new TrainerActor.Compute(compute.Attempt, compute.State, _state.Plan, peers.Targets, compute.Slots, _data!.Training));
+        _notes.Note(compute.Batch is null ? "forward" : "evaluate", compute.Attempt.Step);
+        if (compute.Batch is not null && _data!.HeldOut is null) Happen(new OwnerEvent.Computed(compute.Attempt, [], [], [], new TrainingProtocol.HeldOut(0, 0)));
+        else if (_peers is { } peers && peers.Plan == _state.Plan!.Id)
+            _trainer.Tell(new TrainerActor.Compute(compute.Attempt, compute.State, _state.Plan, peers.Targets, compute.Slots, _data!, compute.Batch));
         else Self.Tell(new TrainerActor.Failed(compute.Attempt, $"{_run.Device} has not been told where the others of plan {_state.Plan!.Id} are"));
     }
 

@@ -55,6 +55,7 @@ internal sealed class PartsLoad : IDisposable
         try
         {
             lock (_lock) if (_isDisposed) return new Ended(this, load.Plan.Id, "it is not wanted any more", false);
+            RunStorage.CheckShared(run.Settings);
             data ??= run.Settings.OpenData(run.Config, load.Plan.Slots.Length);
             isReading = load.Folder is not null;
             using var source = run.Settings.Open(run.Config, load.Folder);

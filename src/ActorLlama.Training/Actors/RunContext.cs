@@ -1,4 +1,5 @@
 using ActorLlama.Model;
+using ActorLlama.Planning.Training;
 using ActorLlama.Protocol;
 using ActorLlama.Training.Runs;
 
@@ -44,6 +45,13 @@ internal sealed class RunContext : IDisposable
             return Enumerable.Range(Chunks.Pieces + first, count);
         }),
     ];
+
+    /// <summary>Bytes of weights, gradients and moments that a plan gives to the device, by the planner's formula.</summary>
+    public long PlannedBytes(TrainingPlan plan)
+    {
+        var coordination = Settings.Coordination(Config);
+        return TrainingBytes.Of(coordination.Shape, plan, coordination.PlanOptions, Device).State;
+    }
 
     public void Dispose() => Backend.Dispose();
 }

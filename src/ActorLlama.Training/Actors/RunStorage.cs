@@ -27,6 +27,16 @@ internal sealed class RunStorage(RunSettings settings, string run, string coordi
     public static string PartialOf(RunSettings settings, string folder) =>
         Path.Combine(new RunFolder(settings.Folder ?? throw new InvalidOperationException("Training: the run has no folder.")).Checkpoints, $".{folder}.partial");
 
+    /// <summary>
+    /// For a node that is to own parts of the run: what the coordinator has written into the run's folder must be there. Throws <see cref="InvalidDataException"/> where it is not.
+    /// </summary>
+    public static void CheckShared(RunSettings settings)
+    {
+        if (settings.Cadence.SavesCheckpoints && settings.Folder is { } folder && !File.Exists(Path.Combine(folder, ClaimFile)))
+            throw new InvalidDataException(
+                $"Training: the run's folder \"{folder}\" is not the one that its coordinator writes to; all nodes write checkpoints there together. Give a base_output_directory on storage that they share, or enable_checkpointing=false.");
+    }
+
     /// <summary>Takes the run for this epoch, unless another coordinator has it in this or a higher one, and lists what is there.</summary>
     public CoordinatorEvent Take(long epoch)
     {

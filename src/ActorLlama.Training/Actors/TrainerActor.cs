@@ -25,8 +25,8 @@ internal sealed class TrainerActor : TrainingWorker
 
     public static Props Props(NodeContext node, NodeDevice device, RunContext run) => Akka.Actor.Props.Create(() => new TrainerActor(node, device, run));
 
-    /// <summary>Compute these slots. The attempt before is over.</summary>
-    public sealed record Compute(AttemptId Attempt, StateId State, TrainingPlan Plan, ImmutableArray<LaneTarget> Targets, ImmutableArray<int> Slots, ITrainingData Data)
+    /// <summary>Compute these slots, of that batch of the held-out text or, null, of the step. The attempt before is over.</summary>
+    public sealed record Compute(AttemptId Attempt, StateId State, TrainingPlan Plan, ImmutableArray<LaneTarget> Targets, ImmutableArray<int> Slots, DataSet Data, long? Batch)
         : INoSerializationVerificationNeeded;
 
     /// <summary>Stop computing.</summary>
@@ -83,7 +83,7 @@ internal sealed class TrainerActor : TrainingWorker
     {
         End();
         var job = new ExchangeJob(
-            _run.Config, compute.Plan, compute.Targets, compute.Attempt, compute.State, _run.Settings.Options.Rematerialises, _node.Lane, _self, Self);
+            _run.Config, compute.Plan, compute.Targets, compute.Attempt, compute.State, _run.Settings.Options.Rematerialises && compute.Batch is null, _node.Lane, _self, Self);
         _exchange = new LaneExchange(job, _run.Backend, Clock);
         _ = RunAsync(compute, _exchange, Context.Parent);
     }
@@ -94,17 +94,20 @@ internal sealed class TrainerActor : TrainingWorker
         try
         {
             var losses = new LossSums(_run.Config);
-            var all = new MicrobatchSlots(compute.Plan.Slots.Length, _run.Settings.Options.GradientAccumulation);
-            var scale = all.BalanceScale(_run.Config, _run.Settings.Options.LoadBalanceWeight > 0 ? compute.Data.Batch(compute.Attempt.Step).TotalWeights : 1);
+            var isTraining = compute.Batch is null;
+            var (data, step) = isTraining ? (compute.Data.Training, compute.Attempt.Step) : (compute.Data.HeldOut!, compute.Batch!.Value);
+            var all = new MicrobatchSlots(compute.Plan.Slots.Length, isTraining ? _run.Settings.Options.GradientAccumulation : 1);
+            double? scale = isTraining ? all.BalanceScale(_run.Config, _run.Settings.Options.LoadBalanceWeight > 0 ? data.Batch(step).TotalWeights : 1) : null;
             foreach (var part in compute.Slots.GroupBy(all.PartOf))
             {
-                var batch = compute.Data.Rows(compute.Attempt.Step, [.. part.Select(all.RowOf)]);
+                var batch = data.Rows(step, [.. part.Select(all.RowOf)]);
                 using var pass = new BatchPass(
                     _run.Config, _run.Settings.Options, exchange, losses, [.. part.Select((slot, i) => (slot, TrainingSlot.Of(batch, i)))], scale);
                 await pass.RunAsync();
             }
             await exchange.Finish();
-            parent.Tell(new Computed(new OwnerEvent.Computed(compute.Attempt, losses.Losses, losses.ExpertRows, Clock.Take())));
+            parent.Tell(new Computed(new OwnerEvent.Computed(compute.Attempt, losses.Losses, losses.ExpertRows, Clock.Take(),
+                isTraining ? null : new TrainingProtocol.HeldOut(compute.Data.HeldOut!.StepsPerEpoch, compute.Data.HeldOut.Text.BytesPerTarget))));
         }
         catch (AttemptEndedException) when (!ReferenceEquals(exchange, _exchange))
         {

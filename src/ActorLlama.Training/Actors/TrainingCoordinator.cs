@@ -141,6 +141,7 @@ internal sealed class TrainingCoordinator(NodeContext node) : UntypedActor, IWit
                     _log.Warning("Run {Run}: {Attempt} came to nothing: {Reason}", run.Settings.RunName, failed.Attempt, failed.Reason);
                     break;
                 case CoordinatorEffect.StepDone done: run.Done(done.Sums); break;
+                case CoordinatorEffect.Evaluated evaluated: run.Evaluated(evaluated.Evaluation); break;
                 case CoordinatorEffect.Ended ended:
                     _log.Info("Run {Run} ended: {Outcome}", run.Settings.RunName, ended.Outcome);
                     run.End(ended.Outcome);

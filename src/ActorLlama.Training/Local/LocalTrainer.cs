@@ -104,7 +104,7 @@ public sealed class LocalTrainer : IDisposable
                 running.GetAwaiter().GetResult();
             }
         }
-        return new TrainingProtocol.Report(0, default, default, losses.Losses, [], null, losses.ExpertRows, []);
+        return new TrainingProtocol.Report(0, default, default, losses.Losses, [], null, losses.ExpertRows, [], null);
     }
 
     private void Update(double rate, double factor)

@@ -1,3 +1,5 @@
+using ActorLlama.Protocol;
+
 namespace ActorLlama.Training.Reports;
 
 /// <summary>What an evaluation came to: means over all positions that count.</summary>
@@ -9,6 +11,9 @@ namespace ActorLlama.Training.Reports;
 /// <param name="BytesPerToken">Bytes of text that a token stands for.</param>
 public sealed record EvalReport(long Step, double Loss, long TotalWeights, double ZLoss, double MoeLbLoss, double BytesPerToken)
 {
+    public static EvalReport Of(RunProtocol.Evaluation evaluation) =>
+        new(evaluation.Step, evaluation.Loss, evaluation.Tokens, evaluation.ZLoss, evaluation.LoadBalance, evaluation.BytesPerToken);
+
     public double Perplexity => Math.Exp(Loss);
 
     /// <summary>The loss per byte of text, which models with different tokenizers have in common.</summary>

@@ -28,6 +28,9 @@ public sealed record RunSettings
 
     public required RunCadence Cadence { get; init; }
 
+    /// <summary>Batches of an evaluation; below 1: all.</summary>
+    public long EvalSteps { get; init; } = -1;
+
     /// <summary>What the plan is asked for.</summary>
     public required TrainingPlanOptions Plan { get; init; }
 
@@ -108,6 +111,8 @@ public sealed record RunSettings
             EnableCheckpointing = Cadence.SavesCheckpoints && Folder is not null,
             AsyncCheckpointing = SavesAsync,
             CheckpointPeriod = Cadence.CheckpointPeriod,
+            EvalInterval = Cadence.EvalInterval,
+            EvalBatches = EvalSteps,
             SaveOnStart = false,
             MaxAttempts = 16,
             SilenceMs = SilenceMs,

@@ -1,4 +1,5 @@
 using ActorLlama.Checkpoints;
+using ActorLlama.Planning.Training;
 using ActorLlama.Training.Data;
 using ActorLlama.Training.Reports;
 
@@ -67,15 +68,13 @@ public sealed class TrainingRun(LocalTrainer trainer, DataSet data, RunOptions o
     /// <summary>Null when the run is asked to end meanwhile: a part of an evaluation says nothing.</summary>
     private EvalReport? Evaluate(long step, TextData heldOut, CancellationToken end)
     {
-        var (lm, z, balance, weights, batches) = (0.0, 0.0, 0.0, 0L, 0);
-        var steps = options.EvalSteps < 1 ? heldOut.StepsPerEpoch : Math.Min(options.EvalSteps, heldOut.StepsPerEpoch);
-        for (; batches < steps; batches++)
+        var sums = EvaluationSums.None;
+        while (sums.Batches < EvaluationSums.BatchesOf(options.EvalSteps, heldOut.StepsPerEpoch))
         {
             if (end.IsCancellationRequested) return null;
-            var loss = trainer.Evaluate(heldOut.Batch(batches));
-            (lm, z, balance, weights) = (lm + loss.LmLoss * loss.TotalWeights, z + loss.ZLoss * loss.TotalWeights, balance + loss.LoadBalance, weights + loss.TotalWeights);
+            var loss = trainer.Evaluate(heldOut.Batch(sums.Batches));
+            sums = sums.With(loss.LmLoss, loss.ZLoss, loss.LoadBalance, loss.TotalWeights);
         }
-        var tokens = Math.Max(1, weights);
-        return new EvalReport(step, lm / tokens, weights, z / tokens, balance / Math.Max(1, batches), heldOut.Text.BytesPerTarget);
+        return EvalReport.Of(sums.After(step, heldOut.Text.BytesPerTarget));
     }
 }

@@ -250,7 +250,7 @@ public sealed class CoordinatorRecoveryTests
     {
         var slot = device - 1;
         var report = new TrainingProtocol.Report(
-            1, Device(device), s_attempt, [new(slot, 2, 0, 0, 1)], [new(2 * slot, 4), new((2 * slot) + 1, 4)], null, [1, slot], [slot]);
+            1, Device(device), s_attempt, [new(slot, 2, 0, 0, 1)], [new(2 * slot, 4), new((2 * slot) + 1, 4)], null, [1, slot], [slot], null);
         return new(s_attempt, report, decided, decided ? 0.125 : null, applied, applied ? [new(2 * slot, 9), new((2 * slot) + 1, 16)] : []);
     }
 }

@@ -89,12 +89,19 @@ internal sealed class CoordinatorWorld
     public TrainingProtocol.Report ReportOf(DeviceId device, AttemptId attempt, double loss = 2, TrainingProtocol.BadTensor? bad = null) => new(
         State.Epoch, device, attempt,
         [.. State.Plan!.SlotsOf(device).Select(slot => new TrainingProtocol.SlotLoss(slot, loss, 0, 0, 1))],
-        [.. State.Plan.PiecesOf(device).Select(piece => new TrainingProtocol.ChunkNorm(piece, 4))], bad, [], []);
+        [.. State.Plan.PiecesOf(device).Select(piece => new TrainingProtocol.ChunkNorm(piece, 4))], bad, [], [], null);
 
     public void Report(double loss = 2)
     {
         var attempt = Attempt;
         foreach (var device in State.Plan!.Devices) Hear(ReportOf(device, attempt, loss));
+    }
+
+    /// <summary>Each owner reports a batch of the held-out text, of so many; each slot has one token.</summary>
+    public void ReportHeldOut(double loss, long batches)
+    {
+        var attempt = Assert.IsType<CoordinatorPhase.Evaluating>(State.Phase).Attempt;
+        foreach (var device in State.Plan!.Devices) Hear(ReportOf(device, attempt, loss) with { Norms = [], HeldOut = new TrainingProtocol.HeldOut(batches, 2.5) });
     }
 
     public void Apply()

@@ -23,7 +23,7 @@ public sealed class OwnerRulesTests
         Sequences.Equal([0], Assert.Single(Step(new OwnerEvent.Contributed(s_first, 0, 0)).OfType<OwnerEffect.Add>()).Slots);
         Assert.Empty(Step(new OwnerEvent.Contributed(s_first, 1, 1)));
         Sequences.Equal([0, 1], Assert.Single(Step(new OwnerEvent.Contributed(s_first, 1, 0)).OfType<OwnerEffect.Add>()).Slots);
-        Assert.Empty(Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)], [], [])));
+        Assert.Empty(Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)], [], [], null)));
         Assert.Single(Step(new OwnerEvent.Contributed(s_first, 0, 1)).OfType<OwnerEffect.Measure>());
         var report = Answer<TrainingProtocol.Report>(Step(new OwnerEvent.Measured(s_first, [new(0, 9)], null)));
         Assert.Equal(9, Assert.Single(report.Norms).SumOfSquares);
@@ -36,6 +36,19 @@ public sealed class OwnerRulesTests
         Assert.Equal(new StateId("init", 1, 1), _state.State);
         Answer<TrainingProtocol.Applied>(Told(Commit(s_first, 0.5)));
         Assert.Equal(new StateId("init", 1, 1), _state.State);
+    }
+
+    [Fact]
+    public void A_batch_of_the_held_out_text_is_reported_without_gradients_and_followed_by_the_next()
+    {
+        Load();
+        var heldOut = new TrainingProtocol.HeldOut(3, 2.5);
+        Assert.Equal(1, Assert.Single(Told(Begin(s_first) with { Batch = 1 }).OfType<OwnerEffect.Compute>()).Batch);
+        var report = Answer<TrainingProtocol.Report>(Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)], [], [], heldOut)));
+        Assert.Empty(report.Norms);
+        Assert.Equal(heldOut, report.HeldOut);
+        Assert.Equal(report, Answer<TrainingProtocol.Report>(Told(Begin(s_first) with { Batch = 1 })));
+        Assert.Null(Assert.Single(Told(Begin(s_first with { Number = 9 })).OfType<OwnerEffect.Compute>()).Batch);
     }
 
     [Fact]
@@ -217,13 +230,13 @@ public sealed class OwnerRulesTests
         Told(Begin(s_first));
         foreach (var part in _state.GradientParts.ToList())
             for (var slot = 0; slot < 2; slot++) Step(new OwnerEvent.Contributed(s_first, part, slot));
-        Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)], [], []));
+        Step(new OwnerEvent.Computed(s_first, [new(0, 1, 0, 0, 1)], [], [], null));
         Step(new OwnerEvent.Measured(s_first, [new(0, 9)], null));
     }
 
     private Admission.Refused Refused(AttemptId attempt, StateId? read) => Assert.IsType<Admission.Refused>(OwnerRules.Admit(_state, attempt, read));
 
-    private static TrainingProtocol.Begin Begin(AttemptId attempt) => new(1, s_plan.Id, attempt, s_start);
+    private static TrainingProtocol.Begin Begin(AttemptId attempt) => new(1, s_plan.Id, attempt, s_start, null);
 
     private static TrainingProtocol.Commit Commit(AttemptId attempt, double? factor) => new(1, s_plan.Id, attempt, factor);
 

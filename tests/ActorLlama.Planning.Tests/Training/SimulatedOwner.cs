@@ -10,7 +10,7 @@ internal sealed class SimulatedOwner(SimulatedTraining world, DeviceId device)
     private readonly Dictionary<int, ulong> _sums = [];
     private readonly Dictionary<(int Part, int Slot), ImmutableDictionary<int, ulong>> _waiting = [];
     private Dictionary<int, ulong> _parts = [];
-    private (AttemptId Attempt, StateId State, ImmutableArray<int> Slots, Dictionary<DeviceId, ImmutableDictionary<int, ulong>> Gathered)? _computing;
+    private (AttemptId Attempt, StateId State, ImmutableArray<int> Slots, long? Batch, Dictionary<DeviceId, ImmutableDictionary<int, ulong>> Gathered)? _computing;
     private AttemptId? _open;
     private TrainingPlanId? _loading;
     private TrainingSaveId? _writing;
@@ -69,15 +69,22 @@ internal sealed class SimulatedOwner(SimulatedTraining world, DeviceId device)
         var all = computing.Gathered.Values.SelectMany(parts => parts).ToDictionary(p => p.Key, p => p.Value);
         ImmutableArray<ulong> parts = [.. Enumerable.Range(0, world.Model.Parts).Select(part => all[part])];
         world.IsKnown(computing.State.StepsDone, parts, $"{Device} gathered for {computing.Attempt}");
-        world.Foresee(parts, computing.Attempt);
         var weights = ToyModel.HashOf(parts);
+        if (computing.Batch is { } batch)
+        {
+            Happen(new OwnerEvent.Computed(
+                computing.Attempt, [.. computing.Slots.Select(slot => world.Model.HeldOutLoss(weights, batch, slot))], [], [], new TrainingProtocol.HeldOut(ToyModel.HeldOut, 1)));
+            return;
+        }
+
+        world.Foresee(parts, computing.Attempt);
         foreach (var slot in computing.Slots)
         {
             var gradients = Enumerable.Range(0, world.Model.Parts).ToImmutableDictionary(part => part, part => world.Model.Gradient(weights, computing.Attempt, slot, part));
             foreach (var owner in plan.Devices) world.Send(Device, owner, new SimulatedTraining.Call(Device, owner, computing.Attempt, computing.State, slot, gradients));
         }
 
-        Happen(new OwnerEvent.Computed(computing.Attempt, [.. computing.Slots.Select(slot => world.Model.Loss(weights, computing.Attempt, slot))], [], []));
+        Happen(new OwnerEvent.Computed(computing.Attempt, [.. computing.Slots.Select(slot => world.Model.Loss(weights, computing.Attempt, slot))], [], [], null));
     }
 
     private IEnumerable<int> PartsOf(TrainingPlan plan) => plan.PiecesOf(Device).Concat(plan.ExpertShardsOf(Device).Select(shard => world.Model.Pieces + shard));
@@ -98,7 +105,7 @@ internal sealed class SimulatedOwner(SimulatedTraining world, DeviceId device)
             case OwnerEffect.Unload: _parts.Clear(); break;
             case OwnerEffect.Open open: _open = open.Attempt; break;
             case OwnerEffect.Compute compute:
-                _computing = (compute.Attempt, compute.State, compute.Slots, []);
+                _computing = (compute.Attempt, compute.State, compute.Slots, compute.Batch, []);
                 foreach (var owner in State.Plan!.Devices) world.Send(Device, owner, new SimulatedTraining.Call(Device, owner, compute.Attempt, compute.State, 0, null));
                 break;
             case OwnerEffect.Add add:

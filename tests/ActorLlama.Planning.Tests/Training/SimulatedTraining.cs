@@ -58,6 +58,8 @@ internal sealed class SimulatedTraining
             EnableCheckpointing = _random.Next(8) > 0,
             AsyncCheckpointing = _random.Next(4) > 0,
             CheckpointPeriod = 1 + _random.Next(3),
+            EvalInterval = _random.Next(3),
+            EvalBatches = _random.Next(3),
             SaveOnStart = _random.Next(4) > 0,
             MaxAttempts = 40,
             SilenceMs = 3000,
@@ -84,6 +86,9 @@ internal sealed class SimulatedTraining
 
     /// <summary>Losses of the steps that coordinators said were done.</summary>
     public Dictionary<long, HashSet<double>> Losses { get; } = [];
+
+    /// <summary>Losses of the held-out text that coordinators told of, by the step before.</summary>
+    public Dictionary<long, HashSet<double>> Evaluations { get; } = [];
 
     /// <summary>Who died, and in which phase of the run.</summary>
     public List<(string Who, Type Phase)> Deaths { get; } = [];
@@ -212,6 +217,7 @@ internal sealed class SimulatedTraining
                 if (_owners.ContainsKey(expel.Device) && _expelled.Add(expel.Device)) Lose(expel.Device, afterMs: _random.Next(4000));
                 break;
             case CoordinatorEffect.StepDone done: Done(done.Sums); break;
+            case CoordinatorEffect.Evaluated { Evaluation: var told }: Evaluations[told.Step] = [.. Evaluations.GetValueOrDefault(told.Step) ?? [], told.Loss]; break;
             case CoordinatorEffect.Ended { Outcome: TrainingOutcome.StoodDown }:
                 if (coordinator == _current) StartCoordinator();
                 break;

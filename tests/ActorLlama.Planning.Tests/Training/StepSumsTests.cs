@@ -77,5 +77,5 @@ public sealed class StepSumsTests
 
     private static TrainingProtocol.Report Report(
         int owner, ImmutableArray<TrainingProtocol.SlotLoss> losses, ImmutableArray<TrainingProtocol.ChunkNorm> norms, TrainingProtocol.BadTensor? bad = null) =>
-        new(1, new DeviceId(new NodeId("a", owner), "cpu:0"), new AttemptId(0, 1, 1), losses, norms, bad, [], []);
+        new(1, new DeviceId(new NodeId("a", owner), "cpu:0"), new AttemptId(0, 1, 1), losses, norms, bad, [], [], null);
 }

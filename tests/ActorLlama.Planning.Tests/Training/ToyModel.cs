@@ -41,6 +41,19 @@ internal sealed record ToyModel(int Pieces, int Experts, int Slots, bool IsDeter
 
     public static ulong Update(ulong value, ulong sum, double? factor) => factor is { } f ? Mix(value, sum, BitConverter.DoubleToUInt64Bits(f)) : value;
 
+    /// <summary>What batches of held-out text there are, and the mean loss over some of them.</summary>
+    public const int HeldOut = 3;
+
+    public TrainingProtocol.SlotLoss HeldOutLoss(ulong weights, long batch, int slot) => new(slot, (Mix(weights, (ulong)batch, (ulong)slot) >> 11) * 1e-13, 0, 0, 3 + slot);
+
+    public double HeldOutLoss(ImmutableArray<ulong> parts, int batches)
+    {
+        var (loss, tokens) = (0.0, 0L);
+        for (var batch = 0; batch < batches; batch++)
+            foreach (var slot in Enumerable.Range(0, Slots).Select(slot => HeldOutLoss(HashOf(parts), batch, slot))) (loss, tokens) = (loss + slot.CrossEntropy, tokens + slot.Tokens);
+        return loss / tokens;
+    }
+
     /// <summary>What an attempt from that state comes to when nothing disturbs it.</summary>
     public (ImmutableArray<ulong> Next, StepSums Sums) Step(ImmutableArray<ulong> parts, AttemptId attempt, CoordinatorSettings settings)
     {
@@ -48,7 +61,7 @@ internal sealed record ToyModel(int Pieces, int Experts, int Slots, bool IsDeter
         var sums = Enumerable.Range(0, Parts)
             .Select(part => Enumerable.Range(0, Slots).Aggregate(0UL, (sum, slot) => Add(sum, Gradient(weights, attempt, slot, part)))).ToImmutableArray();
         var report = new TrainingProtocol.Report(
-            1, default, attempt, [.. Enumerable.Range(0, Slots).Select(slot => Loss(weights, attempt, slot))], [.. sums.Select((sum, part) => Norm(part, sum))], null, [], []);
+            1, default, attempt, [.. Enumerable.Range(0, Slots).Select(slot => Loss(weights, attempt, slot))], [.. sums.Select((sum, part) => Norm(part, sum))], null, [], [], null);
         var step = StepSums.Of(attempt.Step, [report], Slots, Parts, settings.ClipNorm);
         return ([.. parts.Zip(sums).Select(p => Update(p.First, p.Second, step.Factor))], step);
     }

@@ -45,7 +45,7 @@ public sealed class TrainingSimulationTests
         Type[] phases =
         [
             typeof(CoordinatorPhase.Asking), typeof(CoordinatorPhase.Restoring), typeof(CoordinatorPhase.Running), typeof(CoordinatorPhase.Committing),
-            typeof(CoordinatorPhase.Snapshotting), typeof(CoordinatorPhase.Saving),
+            typeof(CoordinatorPhase.Snapshotting), typeof(CoordinatorPhase.Saving), typeof(CoordinatorPhase.Evaluating),
         ];
         Assert.Superset(phases.SelectMany(phase => new[] { ("owner", phase), ("coordinator", phase) }).ToHashSet(), deaths);
         Assert.True(completed > runs * 3 / 4 && lost > 0, $"{completed} completed and {lost} lost of {runs}");
@@ -58,12 +58,17 @@ public sealed class TrainingSimulationTests
         run.Check(ended.State.Updates == run.Settings.Steps - (run.Model.NotFiniteStep >= 0 ? 1 : 0), $"{ended}");
         run.Check(run.Losses.Keys.Order().SequenceEqual(Enumerable.Range(0, (int)run.Settings.Steps).Select(step => (long)step)), "a step's loss is missing");
         if (run.Settings.EnableCheckpointing) run.IsKnown(run.Settings.Steps, run.Storage.Newest(), "the last checkpoint");
+        var due = Enumerable.Range(0, (int)run.Settings.Steps).Where(step => run.Settings.EvalInterval > 0 && (step + 1) % run.Settings.EvalInterval == 0).Select(step => (long)step);
+        run.Check(run.Evaluations.Keys.Order().SequenceEqual(due), $"evaluated after [{string.Join(", ", run.Evaluations.Keys.Order())}]");
         if (!run.Model.IsDeterministic) return;
         var parts = run.Model.Initial;
         for (var step = 0L; step < run.Settings.Steps; step++)
         {
             (parts, var sums) = run.Model.Step(parts, new AttemptId(step, 0, 0), run.Settings);
             run.Check(run.Losses[step].Single().Equals(sums.Loss), $"step {step}: loss {run.Losses[step].Single()} instead of {sums.Loss}");
+            if (!run.Evaluations.TryGetValue(step, out var evaluations)) continue;
+            var heldOut = run.Model.HeldOutLoss(parts, (int)EvaluationSums.BatchesOf(run.Settings.EvalBatches, ToyModel.HeldOut));
+            run.Check(Math.Abs(evaluations.Single() - heldOut) <= 1e-12 * heldOut, $"held-out loss after step {step}: {evaluations.Single()} instead of {heldOut}");
         }
 
         if (run.Settings.EnableCheckpointing) Sequences.Equal(parts, run.Storage.Newest());

@@ -40,6 +40,22 @@ public sealed class ReferenceTests
         Assert.True(apart <= 0.05 * moved, $"{model}: after ten steps the parameters are off by {apart / moved:0.000} of their way.");
     }
 
+    /// <summary>Whatever way led there: the stated tolerance holds for the loss of trained weights, too.</summary>
+    [SharedTheory]
+    [InlineData("tiny-scout")]
+    [InlineData("tiny-maverick")]
+    public void The_parameters_that_the_reference_came_to_have_its_last_loss(string model)
+    {
+        using var fixture = new TrainingFixture(model);
+        using var trainer = fixture.Train(TrainingFixture.Options, (name, values) =>
+        {
+            var moved = fixture.Golden.Floats("delta." + fixture.KeyOf(name));
+            for (var i = 0; i < values.Length; i++) values[i] += moved[i];
+        });
+
+        TrainingFixture.Near(fixture.Golden.Floats("loss")[10], trainer.Evaluate(fixture.Batch).Loss, "the last loss");
+    }
+
     [SharedTheory]
     [InlineData("tiny-scout", MoeStrategy.Dense)]
     [InlineData("tiny-scout", MoeStrategy.Ragged)]

@@ -14,19 +14,17 @@ internal sealed class TrainedRun(string folder)
     /// <summary>What differs from the undisturbed run, one sentence each: what was learned in any step, however often it was made, or what was saved after the last.</summary>
     public IEnumerable<string> DifferencesFrom(TrainedRun undisturbed, int steps)
     {
-        var expected = undisturbed.Learned().ToDictionary(step => step.Step, step => step.What);
+        var expected = undisturbed.Learned().ToDictionary();
         var learned = Learned();
-        for (var step = 0; step < steps; step++)
-            if (learned.All(told => told.Step != step))
-                yield return $"step {step} was not made";
-        foreach (var (step, what) in learned.Where(told => told.What != expected.GetValueOrDefault(told.Step)))
-            yield return $"step {step} was {expected.GetValueOrDefault(step)}, and is {what}";
+        foreach (var missing in expected.Keys.Except(learned.Select(told => told.Of))) yield return $"{missing} was not made";
+        foreach (var (of, what) in learned.Where(told => told.What != expected.GetValueOrDefault(told.Of))) yield return $"{of} was {expected.GetValueOrDefault(of)}, and is {what}";
         foreach (var file in Directory.EnumerateFiles(undisturbed.Saved(steps), "*.safetensors").Select(path => Path.GetFileName(path)!))
             if (Path.Combine(Saved(steps), file) is var mine && (!File.Exists(mine) || !File.ReadAllBytes(mine).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(undisturbed.Saved(steps), file)))))
                 yield return $"{file} after step {steps - 1} differs";
     }
 
-    public ImmutableArray<(long Step, string What)> Learned() => File.Exists(Metrics) ? [.. Lines().Select(Parse)] : [];
+    /// <summary>Of each step and each evaluation, in the order told.</summary>
+    public ImmutableArray<(string Of, string What)> Learned() => File.Exists(Metrics) ? [.. Lines().Select(Parse)] : [];
 
     private string Saved(int steps) => Path.Combine(folder, "checkpoints", $"{steps - 1}", "items");
 
@@ -37,10 +35,11 @@ internal sealed class TrainedRun(string folder)
         return reader.ReadToEnd() is var text && text.LastIndexOf('\n') is >= 0 and var end ? [.. text[..end].Split('\n').Where(line => line.Length > 0)] : [];
     }
 
-    private static (long Step, string What) Parse(string line)
+    private static (string Of, string What) Parse(string line)
     {
         using var json = JsonDocument.Parse(line);
-        return (json.RootElement.GetProperty("step").GetInt64(), string.Join(
-            ' ', json.RootElement.EnumerateObject().Where(entry => entry.Name.StartsWith("learning/", StringComparison.Ordinal)).Select(entry => $"{entry.Name}={entry.Value}")));
+        var told = json.RootElement.EnumerateObject().Where(entry => entry.Name.Split('/')[0] is "learning" or "eval").ToList();
+        var isEvaluation = told.Any(entry => entry.Name.StartsWith("eval/", StringComparison.Ordinal));
+        return ($"{(isEvaluation ? "evaluation after step" : "step")} {json.RootElement.GetProperty("step").GetInt64()}", string.Join(' ', told.Select(entry => $"{entry.Name}={entry.Value}")));
     }
 }

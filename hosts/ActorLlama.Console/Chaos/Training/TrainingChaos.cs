@@ -65,7 +65,7 @@ internal sealed class TrainingChaos : IDisposable
                 .. run.DifferencesFrom(undisturbed, _options.Steps).Take(4),
                 .. notes.Broken(),
             ];
-            return new TrainingChaosOutcome(seed, waits, hits, aim.Missed, learned.Length - learned.DistinctBy(step => step.Step).Count(), clock.Elapsed.TotalSeconds, faults);
+            return new TrainingChaosOutcome(seed, waits, hits, aim.Missed, learned.Length - learned.DistinctBy(told => told.Of).Count(), clock.Elapsed.TotalSeconds, faults);
         }
         finally
         {
