@@ -45,5 +45,5 @@ internal sealed class InProcessCluster : IAsyncDisposable
     }
 
     private static Task<ActorLlamaNode> StartAsync(LocalClusterOptions options, int index, string? seed) => ActorLlamaNode.StartAsync(
-        NodeOptionsReader.Read(HoconFiles.Load(ProgramFiles.Config("local-3.conf"), options.SettingsOf(index, seed))), new ActorLlama.Training.Actors.TrainingActors());
+        NodeOptionsReader.Read(HoconFiles.Load(ProgramFiles.Config("local-3.conf"), options.SettingsOf(index, seed is null ? [] : [seed]))), new ActorLlama.Training.Actors.TrainingActors());
 }

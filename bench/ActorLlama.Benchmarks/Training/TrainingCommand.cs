@@ -47,7 +47,7 @@ internal sealed class TrainingCommand : Command<TrainingCommand.Settings>
         public string Device { get; init; } = "cpu";
     }
 
-    /// <summary>A line: tokens a second of the median step, its time, and the share of each phase.</summary>
+    /// <summary>A line: tokens a second of the median step, its time, and that of each phase.</summary>
     public override int Execute(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         var config = LlamaConfigReader.Read(File.ReadAllText(settings.Shape)).Config;
@@ -66,7 +66,7 @@ internal sealed class TrainingCommand : Command<TrainingCommand.Settings>
         trainer.Step(batch);
         var times = Enumerable.Range(0, settings.Steps).Select(_ => Time(trainer, batch)).OrderBy(time => time.Whole).ToList();
         var (whole, phases) = times[times.Count / 2];
-        var shares = Enum.GetValues<StepPhase>().Select(phase => string.Create(CultureInfo.InvariantCulture, $"{phase} {phases[(int)phase] / whole:0%}"));
+        var shares = Enum.GetValues<StepPhase>().Select(phase => string.Create(CultureInfo.InvariantCulture, $"{phase} {phases[(int)phase].TotalMilliseconds:0} ms"));
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{settings.Strategy}, {config.Experts} experts: {settings.Rows * settings.Length / whole.TotalSeconds:0} tokens/s, step {whole.TotalMilliseconds:0} ms "

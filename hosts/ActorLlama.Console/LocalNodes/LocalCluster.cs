@@ -45,8 +45,8 @@ internal sealed class LocalCluster : IAsyncDisposable
         try
         {
             // The first node's address is the others' seed.
-            await cluster.AddAsync(seed: null, cancellation);
-            while (cluster._nodes.Count < options.Nodes) await cluster.AddAsync(cluster.Address, cancellation, wait: false);
+            await cluster.AddAsync(seeds: [], cancellation);
+            while (cluster._nodes.Count < options.Nodes) await cluster.AddAsync([cluster.Address], cancellation, wait: false);
             foreach (var node in cluster._nodes.Skip(1)) await node.WaitForAddressAsync(cancellation);
             return cluster;
         }
@@ -101,15 +101,15 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts a new process for each node whose process has ended; they join through one that runs. Returns how many.</summary>
+    /// <summary>Starts a new process for each node whose process has ended; they join through any that runs. Returns how many.</summary>
     public async Task<int> MendAsync(CancellationToken cancellation)
     {
         var ended = Enumerable.Range(0, _nodes.Count).Where(i => _nodes[i].HasExited).ToArray();
         foreach (var i in ended)
         {
-            var seed = Address;
+            string[] seeds = [.. _nodes.Where(node => !node.HasExited).Select(node => node.Address)];
             await _nodes[i].DisposeAsync();
-            _nodes[i] = await StartAsync(i, seed, $".{++_mended}");
+            _nodes[i] = await StartAsync(i, seeds, $".{++_mended}");
             await _nodes[i].WaitForAddressAsync(cancellation);
         }
 
@@ -124,14 +124,14 @@ internal sealed class LocalCluster : IAsyncDisposable
         if (!_keepLogs && Directory.Exists(LogFolder)) Directory.Delete(LogFolder, recursive: true);
     }
 
-    private async Task AddAsync(string? seed, CancellationToken cancellation, bool wait = true)
+    private async Task AddAsync(string[] seeds, CancellationToken cancellation, bool wait = true)
     {
-        _nodes.Add(await StartAsync(_nodes.Count, seed, ""));
+        _nodes.Add(await StartAsync(_nodes.Count, seeds, ""));
         if (wait) await _nodes[^1].WaitForAddressAsync(cancellation);
     }
 
-    private Task<LocalNode> StartAsync(int index, string? seed, string incarnation) => LocalNode.StartAsync(
-        _children, $"node-{index + 1}", _config, _options.SettingsOf(index, seed), Path.Combine(LogFolder, $"node-{index + 1}{incarnation}.log"), _options.PrefixOfNode(index));
+    private Task<LocalNode> StartAsync(int index, string[] seeds, string incarnation) => LocalNode.StartAsync(
+        _children, $"node-{index + 1}", _config, _options.SettingsOf(index, seeds), Path.Combine(LogFolder, $"node-{index + 1}{incarnation}.log"), _options.PrefixOfNode(index));
 
     private async Task<T> WhileAllRunAsync<T>(Task<T> work, CancellationToken cancellation)
     {

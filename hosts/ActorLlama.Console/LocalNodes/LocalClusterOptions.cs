@@ -55,13 +55,13 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
         return this;
     }
 
-    /// <summary>The <c>key=value</c> settings of node <paramref name="index"/>; <paramref name="seed"/> is null for the first.</summary>
-    public IEnumerable<string> SettingsOf(int index, string? seed)
+    /// <summary>The <c>key=value</c> settings of node <paramref name="index"/>, which joins through <paramref name="seeds"/>; none for the first.</summary>
+    public IEnumerable<string> SettingsOf(int index, params string[] seeds)
     {
         yield return $"actorllama.node.name=node-{index + 1}";
         yield return "actorllama.node.lifeline=stdin";
         yield return "actorllama.cluster.port=0";
-        yield return $"actorllama.cluster.seeds=[{(seed is null ? "" : Quoted(seed))}]";
+        yield return $"actorllama.cluster.seeds=[{string.Join(", ", seeds.Select(Quoted))}]";
         yield return $"actorllama.model.path={Quoted(Path.GetFullPath(ModelOfNode.GetValueOrDefault(index, Model)))}";
         if (!Serves) yield return "actorllama.model.serve=off";
         yield return $"actorllama.plan.nodes={Nodes}";

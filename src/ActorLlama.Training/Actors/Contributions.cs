@@ -53,7 +53,7 @@ internal sealed class Contributions(RunContext run, Lane lane)
             {
                 using var phase = run.Clock.Enter(StepPhase.Sums);
                 var id = ((ExchangeProtocol.Scatter)waiting.Call.Message).Id;
-                parts.Trunk.AddFlat(_segments[id.Segment], values!);
+                parts.Trunk.AddFlat(_segments[id.Segment], values!, id.Segment == TrunkSegments.Head(run.Config));
                 Answer(waiting.Call, new ExchangeProtocol.Scattered(id), null);
             }
         }

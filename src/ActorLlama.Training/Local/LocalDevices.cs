@@ -82,12 +82,12 @@ internal sealed class LocalDevices : IDisposable
         return parts.Count == 1 ? parts[0] : cat(parts);
     }
 
-    private void Add(SegmentGradients gradients)
+    private void Add(SegmentGradients gradients, bool isHead)
     {
         using var phase = Clock.Enter(StepPhase.Sums);
         using var noGrad = no_grad();
         foreach (var (name, gradient) in gradients.Parameters)
-            foreach (var trunk in _trunks) trunk.Add(name, gradient);
+            foreach (var trunk in _trunks) trunk.Add(name, gradient, isHead);
     }
 
     /// <summary>Each shard's rows to it, in their order, and its answers to their places.</summary>
@@ -124,7 +124,7 @@ internal sealed class LocalDevices : IDisposable
 
         public Answer<bool> Scatter(int slot, int segment, SegmentGradients gradients)
         {
-            all.Add(gradients);
+            all.Add(gradients, segment == TrunkSegments.Head(all._config));
             return Yield();
         }
 

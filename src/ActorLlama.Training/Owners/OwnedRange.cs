@@ -10,6 +10,8 @@ internal sealed class OwnedRange : IDisposable
 {
     private const long PieceElements = 1 << 22;
 
+    private Tensor? _head;
+
     /// <param name="range">Which elements.</param>
     /// <param name="type">Type of weights and moments.</param>
     /// <param name="device">Where.</param>
@@ -32,12 +34,37 @@ internal sealed class OwnedRange : IDisposable
 
     public Tensor Variance { get; }
 
+    /// <summary>The sum over slots, once <see cref="Join"/> was called.</summary>
     public Tensor Gradient { get; }
 
     public long Bytes => Range.Elements * (3 * Weight.ElementSize + Gradient.ElementSize);
 
+    /// <summary>
+    /// Where a slot's gradient is added. An embedding that the head has, too, gets two of each slot, and one slot's second may be there before another's first: so each is a sum of its own,
+    /// in slot order.
+    /// </summary>
+    public Tensor SumOf(bool isHead) =>
+        isHead && Range.Parameter.Group == ParameterGroup.Embedding ? _head ??= zeros_like(Gradient).DetachFromDisposeScope() : Gradient;
+
+    /// <summary>All slots' gradients are added.</summary>
+    public void Join()
+    {
+        if (_head is not { } head) return;
+        Gradient.PlusInPlace(head);
+        head.Dispose();
+        _head = null;
+    }
+
+    public void ClearGradient()
+    {
+        Gradient.zero_().Dispose();
+        _head?.Dispose();
+        _head = null;
+    }
+
     public void Dispose()
     {
+        _head?.Dispose();
         Weight.Dispose();
         Mean.Dispose();
         Variance.Dispose();

@@ -55,11 +55,11 @@ public sealed class ParameterShard : IDisposable
     /// <summary>The flat elements it holds of a parameter, ascending, as they are; they stay its own.</summary>
     public IEnumerable<(ParameterRange Range, Tensor Weight)> Find(string name) => _byName[name].Select(range => (range.Range, range.Weight));
 
-    /// <summary>Adds its part of a slot's gradient of a whole parameter. Callers come in slot order, or the sum's bits are another's.</summary>
-    public void Add(string name, Tensor gradient)
+    /// <summary>Adds its part of a slot's gradient of a whole parameter, by the head or another segment. Callers come in slot order, or the sum's bits are another's.</summary>
+    public void Add(string name, Tensor gradient, bool isHead)
     {
         using var scope = NewDisposeScope();
-        foreach (var range in _byName[name]) range.Gradient.PlusInPlace(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
+        foreach (var range in _byName[name]) range.SumOf(isHead).PlusInPlace(gradient.view(-1).narrow(0, range.Range.Start, range.Range.Elements));
     }
 
     /// <summary>What it holds of these parameters, one behind the other, in the order named: flat, of that type, the caller's.</summary>
@@ -71,15 +71,15 @@ public sealed class ParameterShard : IDisposable
         return (parts.Count == 0 ? empty(0, type) : cat(parts)).DetachFromDisposeScope();
     }
 
-    /// <summary>Adds a slot's gradients of what <see cref="Flat"/> gives. Callers come in slot order.</summary>
-    public void AddFlat(IEnumerable<Parameter> parameters, Tensor flat)
+    /// <summary>Adds a slot's gradients of what <see cref="Flat"/> gives, the head's or another segment's. Callers come in slot order.</summary>
+    public void AddFlat(IEnumerable<Parameter> parameters, Tensor flat, bool isHead)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         var at = 0L;
         foreach (var range in parameters.SelectMany(parameter => _byName[parameter.Name]))
         {
-            range.Gradient.PlusInPlace(flat.narrow(0, at, range.Range.Elements));
+            range.SumOf(isHead).PlusInPlace(flat.narrow(0, at, range.Range.Elements));
             at += range.Range.Elements;
         }
     }
@@ -87,11 +87,17 @@ public sealed class ParameterShard : IDisposable
     /// <summary>Forgets the step's gradients.</summary>
     public void ClearGradients()
     {
-        foreach (var range in _ranges) range.Gradient.zero_().Dispose();
+        foreach (var range in _ranges) range.ClearGradient();
     }
 
-    /// <summary>Sums of squares of its gradients by chunk, and the first parameter whose gradient is not finite, if any.</summary>
-    public (IReadOnlyDictionary<int, double> Squares, string? NotFinite) GradientSquares(NormChunks chunks) => Squares(chunks, range => range.Gradient);
+    /// <summary>Sums of squares of its gradients by chunk, once all are added, and the first parameter whose gradient is not finite, if any.</summary>
+    public (IReadOnlyDictionary<int, double> Squares, string? NotFinite) GradientSquares(NormChunks chunks)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        foreach (var range in _ranges) range.Join();
+        return Squares(chunks, range => range.Gradient);
+    }
 
     /// <summary>Sums of squares of its weights by chunk.</summary>
     public IReadOnlyDictionary<int, double> WeightSquares(NormChunks chunks) => Squares(chunks, range => range.Weight).Sums;
