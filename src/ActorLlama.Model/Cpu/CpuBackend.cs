@@ -44,7 +44,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         _eps = (float)config.NormEps;
         _rotary = new RotaryBlocks(new RotaryAngles(config));
         _kvLayout = new KvLayout(config.KvHeads, config.HeadDim, _round);
-        _kvBlocks = new CpuKvBlocks(_pool, _kvLayout);
+        _kvBlocks = new CpuKvBlocks(_kvLayout);
         var queries = config.QueryHeads / config.KvHeads;
         if (BlockAttention.ScratchBytes(_kvLayout, queries, BlockAttention.PositionsTogether(queries)) > ThreadTeam.ScratchBytes)
             throw new InvalidDataException($"Model: {queries} query heads of {config.HeadDim} share one KV head, more than the CPU kernels hold. Use another device.");
@@ -57,7 +57,7 @@ public sealed unsafe partial class CpuBackend : IBackend
     public string NumericFingerprint { get; }
 
     /// <summary>Bytes of memory that activations and caches hold now.</summary>
-    internal long RentedBytes => _pool.RentedBytes;
+    internal long RentedBytes => _pool.RentedBytes + KvBytes;
 
     public long KvBytes => _kvBlocks.Bytes;
 
@@ -97,6 +97,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         _disposed = true;
         _team.Dispose();
         _loaders?.Dispose();
+        _kvBlocks.Dispose();
         _pool.Dispose();
     }
 

@@ -3,25 +3,22 @@ using ActorLlama.Kernels;
 namespace ActorLlama.Model;
 
 /// <summary>
-/// The KV blocks of one CPU device: native memory that is given back when its last holder returns it. For the device's one thread;
+/// The KV blocks of one CPU device: a block is free for another sequence when its last holder has returned it. For the device's one thread;
 /// <see cref="Bytes"/> may be read by any.
 /// </summary>
-internal sealed class CpuKvBlocks(NativePool pool, KvLayout layout)
+internal sealed class CpuKvBlocks(KvLayout layout) : IDisposable
 {
+    private readonly BlockPool _pool = new(layout.BlockBytes);
+
     /// <summary>How many hold a block beside the first; blocks with one holder are not in it.</summary>
     private readonly Dictionary<nint, int> _others = [];
-    private long _bytes;
 
     /// <summary>Of all blocks, shared ones once.</summary>
-    public long Bytes => Interlocked.Read(ref _bytes);
+    public long Bytes => _pool.RentedBytes;
 
     public KvLayout Layout => layout;
 
-    public nint Rent()
-    {
-        Interlocked.Add(ref _bytes, layout.BlockBytes);
-        return pool.Rent(layout.BlockBytes);
-    }
+    public nint Rent() => _pool.Rent();
 
     /// <summary>One more holder; it must not be written any more.</summary>
     public void Share(nint block) => _others[block] = _others.GetValueOrDefault(block) + 1;
@@ -34,7 +31,8 @@ internal sealed class CpuKvBlocks(NativePool pool, KvLayout layout)
             return;
         }
 
-        Interlocked.Add(ref _bytes, -layout.BlockBytes);
-        pool.Return(block, layout.BlockBytes);
+        _pool.Return(block);
     }
+
+    public void Dispose() => _pool.Dispose();
 }
