@@ -6,7 +6,7 @@ set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 seeds=${1:-20}
-scenarios="kill-each-role kill-two freeze burn"
+scenarios="kill-each-role kill-two freeze burn drain-under-load roll"
 if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null; then
   scenarios="$scenarios partition"
 else

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Text.Json;
 using ActorLlama.Runtime;
@@ -13,7 +14,7 @@ public static class NodeProgram
 
     /// <summary>
     /// Runs a node until <paramref name="stop"/> is cancelled (exit code 0) or the node can no longer serve (1). One that its cluster has removed, because it was frozen
-    /// or cut off, starts anew and joins as another. Bad settings and files are an <see cref="InvalidDataException"/> or <see cref="IOException"/>.
+    /// or cut off, starts anew and joins as another. One that was asked to start again does so as a new program in the same process. Bad settings and files are an <see cref="InvalidDataException"/> or <see cref="IOException"/>.
     /// </summary>
     public static async Task<int> RunAsync(NodeArguments arguments, CancellationToken stop)
     {
@@ -24,7 +25,8 @@ public static class NodeProgram
         var node = await ActorLlamaNode.StartAsync(options, new TrainingActors());
         while (true)
         {
-            string reason;
+            string? reason;
+            ImmutableArray<string> others;
             await using (node)
             {
                 using var telemetry = TelemetryExport.Start(options.Telemetry, node.Name, node.Address);
@@ -32,11 +34,13 @@ public static class NodeProgram
                 if (arguments.Json) WriteJson(node);
                 else await Console.Error.WriteLineAsync($"{node.Name} listens at {node.Address}, lane {node.LaneEndpoint.Host}:{node.LaneEndpoint.Port}");
                 var stopped = Task.Delay(Timeout.Infinite, ending.Token);
-                if (await Task.WhenAny(node.Failed, stopped) == stopped) return 0;
-                reason = await node.Failed;
+                if (await Task.WhenAny(node.Ended, stopped) == stopped) return 0;
+                reason = await node.Ended;
+                others = node.Others;
             }
 
-            if (await RejoinAsync(options, node, reason, ending.Token) is { } next) node = next;
+            if (reason is null) OwnProgram.StartAgain(others);
+            else if (await RejoinAsync(options, node, reason, ending.Token) is { } next) node = next;
             else if (ending.IsCancellationRequested) return 0;
             else
             {

@@ -72,6 +72,14 @@ public sealed class ClusterConnection : IAsyncDisposable
     public Task<ClusterProtocol.Drained> DrainAsync(ClusterProtocol.Drain drain, TimeSpan timeout, CancellationToken cancellation = default) =>
         AskAsync<ClusterProtocol.Drained>(drain, timeout, cancellation);
 
+    /// <summary>Asks for parts to move to nodes that hold less, or for what would. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
+    public Task<ClusterProtocol.Rebalanced> RebalanceAsync(bool dryRun, TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<ClusterProtocol.Rebalanced>(new ClusterProtocol.Rebalance(dryRun), timeout, cancellation);
+
+    /// <summary>Asks for a drained node to end and start again. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
+    public Task<ClusterProtocol.Restarting> RestartAsync(string node, TimeSpan timeout, CancellationToken cancellation = default) =>
+        AskAsync<ClusterProtocol.Restarting>(new ClusterProtocol.Restart(node), timeout, cancellation);
+
     /// <summary>What is served. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
     public Task<ClusterProtocol.Model> GetModelAsync(TimeSpan timeout, CancellationToken cancellation = default) =>
         AskAsync<ClusterProtocol.Model>(new ClusterProtocol.GetModel(), timeout, cancellation);

@@ -51,6 +51,33 @@ public static class ClusterProtocol
     public sealed record Move([property: Key(0)] string Part, [property: Key(1)] string To, [property: Key(2)] long Bytes);
 
     /// <summary>
+    /// Move parts of the model from the fullest devices to those that hold less, while the cluster serves. <paramref name="DryRun"/>: only say what would happen. Answered by
+    /// <see cref="Rebalanced"/>.
+    /// </summary>
+    [MessagePackObject]
+    public sealed record Rebalance([property: Key(0)] bool DryRun) : IClusterMessage;
+
+    /// <summary>As <see cref="Drained"/>; with what all nodes hold before and after.</summary>
+    [MessagePackObject]
+    public sealed record Rebalanced(
+        [property: Key(0)] string? Refusal,
+        [property: Key(1)] ImmutableArray<Move> Moves,
+        [property: Key(2)] ImmutableArray<int> Pauses,
+        [property: Key(3)] ImmutableArray<NodeBytes> Nodes) : IClusterMessage;
+
+    /// <summary>Weights, and KV that is reserved, on the devices of a node.</summary>
+    [MessagePackObject]
+    public sealed record NodeBytes([property: Key(0)] string Node, [property: Key(1)] long BytesBefore, [property: Key(2)] long BytesAfter);
+
+    /// <summary>End the drained node of that name and start it again, as a new member. Answered by <see cref="Restarting"/>, before it ends.</summary>
+    [MessagePackObject]
+    public sealed record Restart([property: Key(0)] string Node) : IClusterMessage;
+
+    /// <summary><paramref name="Refusal"/>: why not, or null.</summary>
+    [MessagePackObject]
+    public sealed record Restarting([property: Key(0)] string? Refusal) : IClusterMessage;
+
+    /// <summary>
     /// Write the model as it is now into a new folder, which all nodes find under that full path. Answered by <see cref="SaveStatus"/>; a second one with the same id asks
     /// how far it is.
     /// </summary>

@@ -36,6 +36,10 @@ public static class NodeProtocol
     [MessagePackObject]
     public sealed record Leave([property: Key(0)] bool IsLeaving) : IClusterMessage;
 
+    /// <summary>To a node that holds nothing: it is to leave, and its process to start again and join as another.</summary>
+    [MessagePackObject]
+    public sealed record Restart([property: Key(0)] int Reserved = 0) : IClusterMessage;
+
     /// <summary>From a supervisor to a node that it has not heard of. Answered by <see cref="Offer"/>, at once.</summary>
     [MessagePackObject]
     public sealed record GetOffer([property: Key(0)] int Reserved = 0) : IClusterMessage;

@@ -28,7 +28,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     private readonly ImmutableArray<NodeDevice> _devices;
     private readonly ClusterCredentials? _credentials;
     private readonly NodeGauges _gauges = new();
-    private readonly TaskCompletionSource<string> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly NodeEnd _end = new();
     private ActorSystem? _system;
     private Lane? _lane;
 
@@ -45,8 +45,13 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     /// <summary>Warnings about the checkpoint and the certificate, for the log.</summary>
     public ImmutableArray<string> Warnings => [.. _model.Checkpoint.Warnings, .. _credentials?.Warnings ?? []];
 
-    /// <summary>Ends when the node can no longer serve, with the reason: refused or removed by the cluster.</summary>
-    public Task<string> Failed => _failed.Task;
+    /// <summary>
+    /// Ends when the node is to end: with the reason why it can no longer serve, refused or removed by the cluster; or with null when it was asked to start again.
+    /// </summary>
+    public Task<string?> Ended => _end.Told;
+
+    /// <summary>The addresses of the cluster's other nodes, as the latest plan has them.</summary>
+    public ImmutableArray<string> Others => _lane is null ? [] : [.. _lane.Peers.Select(p => p.Address)];
 
     /// <summary>
     /// When the cluster removed it: the addresses of the others, through which a new node may join again. Empty when there is nobody, or the cluster wants none of it.
@@ -112,11 +117,11 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         LaneEndpoint = await _lane.StartAsync();
         var node = new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), _gauges, TimeProvider.System) { Training = training };
         NodeObservations.Register(_gauges.Metrics.Meter, node, _devices);
-        NodeActors.Start(system, node, _devices, reason => _failed.TrySetResult(reason));
+        NodeActors.Start(system, node, _devices, _end);
         cluster.RegisterOnMemberRemoved(() =>
         {
-            if (!_failed.Task.IsCompleted) MayJoinAgainAt = [.. _lane.Peers.Select(p => p.Address)];
-            _failed.TrySetResult("it was removed from the cluster");
+            if (!_end.Told.IsCompleted) MayJoinAgainAt = Others;
+            _end.Fail("it was removed from the cluster");
         });
         await JoinAsync(cluster, options.Cluster);
     }

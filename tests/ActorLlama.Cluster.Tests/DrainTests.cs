@@ -1,43 +1,54 @@
+using System.Collections.Immutable;
 using ActorLlama.Cli;
-using ActorLlama.Protocol;
-using ActorLlama.TestKit;
 using Xunit.Abstractions;
 
 namespace ActorLlama.Cluster.Tests;
 
-/// <summary>A node is emptied and stopped while sessions stream: none fails, and their tokens are those of a run that nothing disturbed.</summary>
+/// <summary>All nodes are emptied, one after the other, and start again while sessions stream: none fails, and their tokens are those of a run that nothing disturbed.</summary>
 public sealed class DrainTests(ITestOutputHelper output)
 {
     private const int Tokens = 250;
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_within = TimeSpan.FromSeconds(60);
 
     [Fact]
-    public async Task The_node_of_the_trunk_is_emptied_and_stopped()
+    public async Task All_nodes_start_again_while_sessions_stream()
     {
         await using var cluster = await TestCluster.StartAsync(new LocalClusterOptions(3, TestCluster.SampleModel));
         var prompts = Enumerable.Range(0, 3).Select(i => Undisturbed.Prompt(70 + i, 30 + (40 * i))).ToArray();
         var expected = prompts.Select(p => Undisturbed.Tokens(p, Tokens)).ToArray();
-        var streams = prompts.Select(p => new RunningStream(cluster.Generate(p, Tokens))).ToArray();
-        foreach (var stream in streams) await stream.WaitForAsync(10);
         var before = await cluster.StatusAsync();
-        var leaving = before.Nodes.Single(n => n.Stages.Any(s => s.Placement.Index == 0)).Name;
+        using var rolled = new CancellationTokenSource();
+        var pauses = prompts.Select((p, i) => StreamAsync(cluster, p, expected[i], $"session {i}", rolled.Token)).ToArray();
 
-        var answer = await cluster.Connection.DrainAsync(new(leaving, Undo: false, DryRun: false), s_answer);
-        Assert.Null(answer.Refusal);
-        Assert.NotEmpty(answer.Moves);
-        Assert.Empty(answer.Pauses);
-        var after = await cluster.WaitUntilAsync(
-            s => s.State == ClusterState.Ready && s.Nodes.Single(n => n.Name == leaving) is { IsLeaving: true, Stages.Length: 0, Shards.Length: 0 }, $"{leaving} is empty");
-        output.WriteLine($"longest pauses until then {string.Join(", ", streams.Select(s => $"{s.LongestPause.TotalSeconds:0.00} s"))}, after {streams.Min(s => s.Count)} tokens and more");
-        Assert.True(streams.Any(s => s.Count < Tokens), "all sessions had ended before the node was empty");
-        Assert.DoesNotContain(after.Plan.Stages, s => after.Nodes.Single(n => n.Name == leaving).Node == s.Device.Node);
+        var told = new List<string>();
+        var roll = new RollingRestart(cluster.Connection, s_within, told.Add);
+        var order = await roll.CheckAsync(CancellationToken.None);
+        Assert.Contains(order, o => o.Moves.Contains("layers", StringComparison.Ordinal));
+        await roll.RunAsync([.. order.Select(o => o.Node.Node)], CancellationToken.None);
+        await rolled.CancelAsync();
 
-        cluster.Signal(leaving, ProcessSignal.Terminate);
-        await cluster.WaitUntilAsync(s => s.Nodes.Length == 2, "two nodes");
-        foreach (var (stream, tokens, i) in streams.Zip(expected).Select((s, i) => (s.First, s.Second, i)))
+        var after = await cluster.StatusAsync();
+        Assert.Equal(before.Nodes.Select(n => n.Name), after.Nodes.Select(n => n.Name));
+        Assert.Empty(before.Nodes.Select(n => n.Node).Intersect(after.Nodes.Select(n => n.Node)));
+        Assert.All(after.Nodes, n => Assert.False(n.IsLeaving));
+        Assert.All(cluster.Processes, p => Assert.False(p.HasExited));
+        Assert.Equal(before.Nodes.Length, told.Count(t => t.Contains("is back after", StringComparison.Ordinal)));
+        foreach (var line in told) output.WriteLine(line);
+        output.WriteLine($"longest pauses {string.Join(", ", (await Task.WhenAll(pauses)).Select(p => $"{p.TotalSeconds:0.00} s"))}");
+    }
+
+    /// <summary>The same session again and again, until told to end with the one that runs; its longest pause.</summary>
+    private static async Task<TimeSpan> StreamAsync(TestCluster cluster, ImmutableArray<int> prompt, ImmutableArray<int> expected, string who, CancellationToken until)
+    {
+        var longest = TimeSpan.Zero;
+        while (!until.IsCancellationRequested)
         {
+            var stream = new RunningStream(cluster.Generate(prompt, Tokens));
             await stream.EndAsync();
-            Undisturbed.Same(tokens, stream.Ids, $"session {i}");
+            Undisturbed.Same(expected, stream.Ids, who);
+            longest = stream.LongestPause > longest ? stream.LongestPause : longest;
         }
+
+        return longest;
     }
 }

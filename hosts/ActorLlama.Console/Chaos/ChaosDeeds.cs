@@ -1,10 +1,14 @@
 using System.Diagnostics;
+using ActorLlama.Client;
 
 namespace ActorLlama.Cli;
 
 /// <summary>Does what a fault says.</summary>
-internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network)
+internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, ClusterConnection connection)
 {
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_moved = TimeSpan.FromSeconds(60);
+
     /// <summary>Begins at once; ends when the fault does.</summary>
     /// <param name="fault">What is done.</param>
     /// <param name="node">The number, from 0, of the node that it is done to.</param>
@@ -28,10 +32,24 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network)
                 await Task.Delay(fault.ForMs, cancellation);
                 await network.PlugAsync(node, isPlugged: true, cancellation);
                 break;
+            case ChaosDeed.Drain:
+                await DrainAsync(victim.Name, isUndone: false, cancellation);
+                await NodeDrain.WaitAsync(connection, victim.Name, s_moved, _ => { }, cancellation);
+                await DrainAsync(victim.Name, isUndone: true, cancellation);
+                break;
+            case ChaosDeed.Roll:
+                var roll = new RollingRestart(connection, s_moved, _ => { });
+                await roll.RunAsync([.. (await roll.CheckAsync(cancellation)).Select(o => o.Node.Node)], cancellation);
+                break;
             case ChaosDeed.Burn:
                 await BurnAsync(cluster.Nodes.Count * Environment.ProcessorCount, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);
                 break;
         }
+    }
+
+    private async Task DrainAsync(string node, bool isUndone, CancellationToken cancellation)
+    {
+        if ((await connection.DrainAsync(new(node, isUndone, DryRun: false), s_answer, cancellation)).Refusal is { } why) throw new InvalidDataException(why);
     }
 
     /// <summary>Shells that count: they take as much of the cores as the nodes' threads do.</summary>

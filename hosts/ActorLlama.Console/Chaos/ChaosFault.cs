@@ -29,6 +29,12 @@ internal enum ChaosDeed
     /// <summary>The node's network is cut for a while: nothing is refused, nothing arrives. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
     Cut,
 
+    /// <summary>The node is emptied as <c>cluster drain</c> does, and may hold parts again.</summary>
+    Drain,
+
+    /// <summary>All nodes start again, one after the other, as <c>cluster roll</c> does. It meets everybody, whatever the role.</summary>
+    Roll,
+
     /// <summary>As many processes that do nothing but compute as the machine has cores, for each node: nobody may be taken for lost.</summary>
     Burn,
 }

@@ -48,7 +48,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         var random = new Random(seed);
         await MendAsync(cancellation);
         var contact = await ContactAsync(fault, random, cancellation);
-        await using var connection = await ClusterConnection.ConnectAsync(contact, s_mended, cancellation);
+        await using var connection = await ClusterConnection.ConnectAsync(contact, Cluster.Certificates, s_mended, cancellation);
         var load = new ChaosLoad(connection, _scenario, _attachment.Model.Shape.VocabSize);
         var undisturbed = await UndisturbedAsync(load, seed, cancellation);
 
@@ -64,7 +64,8 @@ internal sealed class ChaosRun : IAsyncDisposable
         var number = Cluster.Nodes.Index().FirstOrDefault(n => n.Item.Name == victim?.Node.Name);
         var deed = number.Item is null
             ? Task.CompletedTask
-            : new ChaosDeeds(Cluster, _network).DoAsync(fault, number.Index, cancellation);
+            : new ChaosDeeds(Cluster, _network, connection).DoAsync(fault, number.Index, cancellation);
+        var outlived = deed.ContinueWith(_ => streams.Any(s => !s.Reading.IsCompleted), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         var all = Task.WhenAll(streams.Select(s => s.Reading));
         var ended = await Task.WhenAny(all, Task.Delay(s_ended, cancellation)) == all;
         await deed;
@@ -81,7 +82,11 @@ internal sealed class ChaosRun : IAsyncDisposable
             Sessions = streams.Length,
             Pauses = [.. streams.Select(s => s.LongestPauseSince(at))],
             UndisturbedPause = undisturbed.Pause,
-            Faults = [.. ChaosInvariants.Broken(fault, victim is not null, inPhase, undisturbed.Ids, streams, at, ended)],
+            Faults =
+            [
+                .. ChaosInvariants.Broken(fault, victim is not null, inPhase, undisturbed.Ids, streams, at, ended),
+                .. fault.Do is ChaosDeed.Drain or ChaosDeed.Roll && !await outlived ? ["it does not count: all sessions had ended before it was over"] : Array.Empty<string>(),
+            ],
             Timeline = [.. ChaosTimeline.Read(Cluster.LogFolder, history, utc, DateTime.UtcNow)],
         };
     }
@@ -90,7 +95,7 @@ internal sealed class ChaosRun : IAsyncDisposable
     private async Task MendAsync(CancellationToken cancellation)
     {
         await Cluster.MendAsync(cancellation);
-        await using var connection = await ClusterConnection.ConnectAsync(Cluster.Address, s_mended, cancellation);
+        await using var connection = await ClusterConnection.ConnectAsync(Cluster.Address, Cluster.Certificates, s_mended, cancellation);
         var clock = Stopwatch.StartNew();
         while (await LocalCluster.TryGetStatusAsync(connection, cancellation) is not { State: ClusterState.Ready } status || status.Nodes.Length != _scenario.Nodes)
         {
@@ -102,7 +107,7 @@ internal sealed class ChaosRun : IAsyncDisposable
     /// <summary>Where the client comes in: not where the fault will be, unless it is meant so.</summary>
     private async Task<string> ContactAsync(ChaosFault fault, Random random, CancellationToken cancellation)
     {
-        await using var connection = await ClusterConnection.ConnectAsync(Cluster.Address, s_mended, cancellation);
+        await using var connection = await ClusterConnection.ConnectAsync(Cluster.Address, Cluster.Certificates, s_mended, cancellation);
         var status = await connection.GetStatusAsync(s_answer, cancellation);
         if (fault.Role == ChaosRole.Contact) return status.Nodes[random.Next(status.Nodes.Length)].Node.Address;
         var likely = ChaosVictim.Of(status, fault.Role, "", random)?.Node.Node;

@@ -93,6 +93,29 @@ internal static class ChaosScenarios
                 ],
             },
         ],
+        ["drain-under-load"] =
+        [
+            new ChaosScenario
+            {
+                Name = "emptied",
+                Faults =
+                [
+                    new ChaosFault { Do = ChaosDeed.Drain, Role = ChaosRole.Expert, BoundMs = 1000 },
+                    new ChaosFault { Do = ChaosDeed.Drain, Role = ChaosRole.Stage, BoundMs = 3000 },
+                ],
+            },
+        ],
+        ["roll"] =
+        [
+            new ChaosScenario
+            {
+                Name = "all nodes start again",
+                Sessions = 16,
+                Tokens = 960,
+                // Three programs start meanwhile, on the cores that the others serve with.
+                Faults = [new ChaosFault { Do = ChaosDeed.Roll, BoundMs = 15_000 }],
+            },
+        ],
         ["burn"] =
         [
             new ChaosScenario

@@ -11,7 +11,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
     internal sealed class Settings : CommandSettings
     {
         [CommandOption("--scenario <NAME>", isRequired: true)]
-        [Description("A scenario's name (kill-each-role, kill-two, freeze, partition, burn; train and train-partition for a run that trains), or a file of one.")]
+        [Description("A scenario's name (kill-each-role, kill-two, freeze, partition, drain-under-load, roll, burn; train and train-partition for a run that trains), or a file of one.")]
         public string Scenario { get; init; } = "";
 
         [CommandOption("--model <DIR>")]

@@ -1,7 +1,4 @@
 using System.ComponentModel;
-using ActorLlama.Client;
-using ActorLlama.Planning.Placement;
-using ActorLlama.Protocol;
 using Spectre.Console;
 using Spectre.Console.Cli;
 
@@ -11,7 +8,6 @@ namespace ActorLlama.Cli;
 internal sealed class ClusterDrainCommand : AsyncCommand<ClusterDrainCommand.Settings>
 {
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(250);
 
     internal sealed class Settings : ClusterSettings
     {
@@ -49,43 +45,11 @@ internal sealed class ClusterDrainCommand : AsyncCommand<ClusterDrainCommand.Set
             return 0;
         }
 
-        foreach (var move in answer.Moves) Console.Out.WriteLine($"{move.Part} to {move.To}, {ByteText.Of(move.Bytes)}");
-        Console.Out.WriteLine(Waiting(answer));
+        foreach (var move in MovesText.Of(answer.Moves)) Console.Out.WriteLine(move);
+        Console.Out.WriteLine(MovesText.Waiting(answer.Moves, answer.Pauses));
         if (settings.DryRun) return 0;
-        await EmptyAsync(connection, settings, ended.Token);
+        await NodeDrain.WaitAsync(connection, settings.Node, TimeSpan.FromSeconds(settings.Within), Console.Out.WriteLine, ended.Token);
         Console.Out.WriteLine($"{settings.Node} holds nothing: it can be stopped");
         return 0;
     }
-
-    private static string Waiting(ClusterProtocol.Drained answer) =>
-        answer.Moves.IsEmpty ? "nothing has to move"
-        : answer.Pauses.IsEmpty ? "all of it is loaded before it takes over; sessions whose stages move are computed anew there, once"
-        : $"there is no room to load first: sessions of pipeline {string.Join(", ", answer.Pauses)} wait while their stages load";
-
-    private static async Task EmptyAsync(ClusterConnection connection, Settings settings, CancellationToken cancellation)
-    {
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        bound.CancelAfter(TimeSpan.FromSeconds(settings.Within));
-        var told = "";
-        try
-        {
-            while (await connection.GetStatusAsync(s_answer, bound.Token) is var status && !IsEmpty(status, settings.Node))
-            {
-                if (status.State == ClusterState.Degraded) throw new InvalidDataException($"Drain: the cluster is Degraded: {status.Reason}");
-                var news = $"{status.State}: {status.Reason}";
-                if (news != told) Console.Out.WriteLine(news);
-                told = news;
-                await Task.Delay(s_look, bound.Token);
-            }
-        }
-        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
-        {
-            throw new InvalidDataException($"Drain: node \"{settings.Node}\" still holds something after {settings.Within} s: {told}. Wait longer with --within, or give up with --undo.");
-        }
-    }
-
-    private static bool IsEmpty(ClusterProtocol.Status status, string node) =>
-        status.State == ClusterState.Ready
-        && status.Nodes.Where(o => o.IsCalled(node))
-            .All(o => o is { IsLeaving: true, Stages.Length: 0, Shards.Length: 0 });
 }

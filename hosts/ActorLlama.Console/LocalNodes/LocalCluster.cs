@@ -58,8 +58,11 @@ internal sealed class LocalCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>The folder of the certificate that this process calls the nodes with, or null.</summary>
+    public string? Certificates => _options.Certificates;
+
     public Task<ClusterConnection> ConnectAsync(CancellationToken cancellation) =>
-        WhileAllRunAsync(ClusterConnection.ConnectAsync(Address, _options.Certificates, s_connect, cancellation), cancellation);
+        WhileAllRunAsync(ClusterConnection.ConnectAsync(Address, Certificates, s_connect, cancellation), cancellation);
 
     /// <summary>
     /// Waits until the cluster is ready, telling how it is several times a second. Throws <see cref="LocalNodeException"/> when a node ends or the

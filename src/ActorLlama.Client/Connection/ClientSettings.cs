@@ -49,7 +49,8 @@ internal static class ClientSettings
           }
           cluster.client {
             establishing-get-contacts-interval = 500ms
-            refresh-contacts-interval = 5s
+            # Often: while all nodes start again, one after the other, the ones that are known must be those that live.
+            refresh-contacts-interval = 1s
             heartbeat-interval = 250ms
             acceptable-heartbeat-pause = 1500ms
             buffer-size = 100

@@ -20,6 +20,9 @@ public abstract record SupervisorEvent
     /// <summary>The process of that member is gone; its membership ends now, and is told as <see cref="MemberLost"/>.</summary>
     public sealed record ProcessGone(NodeId Node) : SupervisorEvent;
 
+    /// <summary>Parts are to move to nodes that hold less. Nothing happens unless the cluster is Ready.</summary>
+    public sealed record RebalanceAsked : SupervisorEvent;
+
     /// <summary>Time passes: several times a second.</summary>
     public sealed record Tick : SupervisorEvent;
 }

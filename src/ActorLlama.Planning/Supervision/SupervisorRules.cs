@@ -22,6 +22,7 @@ public static class SupervisorRules
             SupervisorEvent.MemberUp up => Joined(state, up.Node, nowMs, effects),
             SupervisorEvent.MemberLost lost => LostNode(state, lost, nowMs, effects),
             SupervisorEvent.ProcessGone gone => state.Members.Contains(gone.Node) ? state with { Gone = state.Gone.Add(gone.Node) } : state,
+            SupervisorEvent.RebalanceAsked => Rebalanced(state, nowMs, effects),
             SupervisorEvent.Tick => Ticked(state, nowMs, effects),
             _ => throw new ArgumentOutOfRangeException(nameof(happened), happened, "Supervisor: unknown event."),
         };
@@ -152,12 +153,24 @@ public static class SupervisorRules
             return state with { PlanFailure = failure, Cause = cause, Target = null };
         }
 
+        return MoveTo(state, target, serving, cause, nowMs, effects);
+    }
+
+    /// <summary>From what serves to that plan, without a gap where there is room.</summary>
+    private static SupervisorState MoveTo(
+        SupervisorState state, PlacementPlan target, PlacementPlan serving, string cause, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
         var plan = HeldUnits.AllLoaded(state with { Plan = target }) ? target : Transition.Between(serving, target, state.Devices);
-        var next = state with { Plan = plan, Target = ReferenceEquals(plan, target) ? null : target, HighestEpoch = epoch, PlanFailure = null, Cause = cause };
-        effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"plan {epoch}, because {cause}{Moves(next, serving)}"));
+        var next = state with { Plan = plan, Target = ReferenceEquals(plan, target) ? null : target, HighestEpoch = target.Epoch, PlanFailure = null, Cause = cause };
+        effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"plan {target.Epoch}, because {cause}{Moves(next, serving)}"));
         next = Assign(next, next.Nodes, nowMs, effects);
         return ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
     }
+
+    private static SupervisorState Rebalanced(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects) =>
+        state.State == ClusterState.Ready && RebalanceRules.Target(state) is var target && target.Epoch > state.Plan.Epoch
+            ? MoveTo(state, target, state.Plan, "it was asked to be rebalanced", nowMs, effects)
+            : state;
 
     /// <summary>Where everything is to go: what moves already goes on moving.</summary>
     internal static PlacementResult Placement(SupervisorState state, PlacementPlan serving, long epoch, ImmutableArray<PlannedDevice> devices)

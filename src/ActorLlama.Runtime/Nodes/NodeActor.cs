@@ -26,7 +26,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly NodeContext _node;
     private readonly ImmutableArray<NodeDevice> _devices;
     private readonly IActorRef _supervisor;
-    private readonly Action<string> _giveUp;
+    private readonly NodeEnd _end;
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<string, IActorRef> _deviceActors = [];
     private readonly Dictionary<(int Pipeline, int Index), NodeProtocol.HeldStage> _stages = [];
@@ -40,15 +40,15 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private long _offeredMs;
     private bool _isLeaving;
 
-    public NodeActor(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
-        (_node, _devices, _supervisor, _giveUp) = (node, devices, supervisor, giveUp);
+    public NodeActor(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, NodeEnd end) =>
+        (_node, _devices, _supervisor, _end) = (node, devices, supervisor, end);
 
     /// <param name="node">What the node's actors share.</param>
     /// <param name="devices">The node's devices.</param>
     /// <param name="supervisor">The supervisor's proxy.</param>
-    /// <param name="giveUp">Ends the process with this reason.</param>
-    public static Props Props(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, Action<string> giveUp) =>
-        Akka.Actor.Props.Create(() => new NodeActor(node, devices, supervisor, giveUp));
+    /// <param name="end">Who is told that the node is to end.</param>
+    public static Props Props(NodeContext node, ImmutableArray<NodeDevice> devices, IActorRef supervisor, NodeEnd end) =>
+        Akka.Actor.Props.Create(() => new NodeActor(node, devices, supervisor, end));
 
     private sealed record OfferTick : INoSerializationVerificationNeeded;
 
@@ -75,7 +75,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             case NodeProtocol.Assign assign: Assign(assign); break;
             case NodeProtocol.Routes routes: Publish(routes); break;
             case NodeProtocol.Leave leave: Leave(leave.IsLeaving); break;
-            case NodeProtocol.Refused refused: _giveUp($"the cluster refused this node: {refused.Reason}"); break;
+            case NodeProtocol.Restart: Restart(); break;
+            case NodeProtocol.Refused refused: _end.Fail($"the cluster refused this node: {refused.Reason}"); break;
             case DeviceProtocol.StageHeld held: StageHeld(held.Stage); break;
             case DeviceProtocol.ShardHeld held: ShardHeld(held); break;
             case NodeProtocol.PipelineLoad load when _schedulers.ContainsKey(load.Pipeline): _loads[load.Pipeline] = load; break;
@@ -94,6 +95,12 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         if (_isLeaving != isLeaving) _log.Info(isLeaving ? "This node is drained" : "This node may hold parts of the model again");
         _isLeaving = isLeaving;
         Offer();
+    }
+
+    private void Restart()
+    {
+        _log.Info("This node ends and starts again");
+        _end.StartAgain();
     }
 
     private void Introduce()

@@ -16,14 +16,14 @@ namespace ActorLlama.Runtime.Nodes;
 /// <summary>Composes the actors of one node; see the tree in the architecture document.</summary>
 internal static class NodeActors
 {
-    public static void Start(ActorSystem system, NodeContext node, ImmutableArray<NodeDevice> devices, Action<string> giveUp)
+    public static void Start(ActorSystem system, NodeContext node, ImmutableArray<NodeDevice> devices, NodeEnd end)
     {
         var supervisor = system.ActorOf(
             ClusterSingletonProxy.Props(
                 "/user/supervisor",
                 ClusterSingletonProxySettings.Create(system).WithRole(NodeOptions.Control)),
             "supervisor-proxy");
-        var nodeActor = system.ActorOf(NodeActor.Props(node, devices, supervisor, giveUp), "node");
+        var nodeActor = system.ActorOf(NodeActor.Props(node, devices, supervisor, end), "node");
         if (node.Options.Cluster.DeclaresGone) system.ActorOf(LossWitness.Props(node, supervisor), "witness");
         system.ActorOf(SleepGuard.Props(node, Cluster.Get(system).Settings.FailureDetectorConfig.GetTimeSpan("acceptable-heartbeat-pause")), SleepGuard.Name);
         var experts = StartExperts(system, node, nodeActor);

@@ -39,7 +39,8 @@ internal sealed class GateActor : UntypedActor, IWithTimers
         switch (message)
         {
             case ClusterProtocol.GetModel: Sender.Tell(Describe()); break;
-            case ClusterProtocol.GetStatus or ClusterProtocol.GetEvents or ClusterProtocol.Drain or ClusterProtocol.Save or ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _supervisor.Forward(message); break;
+            case ClusterProtocol.Drain or ClusterProtocol.Rebalance or ClusterProtocol.Restart: _supervisor.Forward(message); break;
+            case ClusterProtocol.GetStatus or ClusterProtocol.GetEvents or ClusterProtocol.Save or ClusterProtocol.GetSave or ClusterProtocol.CancelSave: _supervisor.Forward(message); break;
             case RunProtocol.Start or RunProtocol.Get or RunProtocol.Stop: _supervisor.Forward(message); break;
             case SessionProtocol.Open open when _node.Board.IsDoubtful: Sender.Tell(NotSure(open)); break;
             case IClusterMessage when _node.Board.IsDoubtful: break; // Said again, here or elsewhere.

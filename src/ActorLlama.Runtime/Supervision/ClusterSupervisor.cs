@@ -61,6 +61,8 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
             case ClusterProtocol.Events told: _history = EventHistory.Merge(_history, told.History); break;
             case ClusterProtocol.GetEvents: Sender.Tell(new ClusterProtocol.Events(_history)); break;
             case ClusterProtocol.Drain drain: Drain(drain); break;
+            case ClusterProtocol.Rebalance rebalance: Rebalance(rebalance); break;
+            case ClusterProtocol.Restart restart: Restart(restart); break;
             case ClusterProtocol.GetStatus: Sender.Tell(SupervisorRules.Status(_state, _node.Self)); break;
             case ClusterProtocol.Save save:
                 _saver.Forward(new SaveCoordinator.Begin(save, SupervisorRules.Status(_state, _node.Self), _nodes.ToImmutableDictionary()));
@@ -87,6 +89,19 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     {
         var (node, answer) = DrainRules.Answer(_state, drain);
         if (node is { } meant && !drain.DryRun) TellNodes([meant], new NodeProtocol.Leave(!drain.Undo));
+        Sender.Tell(answer);
+    }
+
+    private void Rebalance(ClusterProtocol.Rebalance rebalance)
+    {
+        Sender.Tell(RebalanceRules.Answer(_state));
+        if (!rebalance.DryRun) Step(new SupervisorEvent.RebalanceAsked());
+    }
+
+    private void Restart(ClusterProtocol.Restart restart)
+    {
+        var (node, answer) = RestartRules.Answer(_state, restart);
+        if (node is { } meant) TellNodes([meant], new NodeProtocol.Restart());
         Sender.Tell(answer);
     }
 

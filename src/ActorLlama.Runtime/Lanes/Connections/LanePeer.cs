@@ -29,8 +29,10 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
         LaneFailure? failure = LaneFailure.ConnectionLost;
         for (var attempt = 0; attempt < 2 && failure == LaneFailure.ConnectionLost; attempt++)
         {
-            var (association, connection) = Outbound(socket);
+            var (association, connection, isNew) = Outbound(socket);
             failure = connection.Queue.Enqueue(item);
+            // Not before: it could be refused, and gone, before it had the message to say so to.
+            if (isNew) Start(connection);
             if (failure is null)
             {
                 connection.Wake();
@@ -95,9 +97,11 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
     public void Tick(bool wasAsleep)
     {
         var current = Current();
-        foreach (var connection in current.All) connection.Tick(wasAsleep);
+        foreach (var open in current.All) open.Tick(wasAsleep);
         if (!lane.Options.KeepConnected || current.Outbound[(int)LaneSocket.Main] is not null || !lane.Plan.Peers.ContainsKey(Node)) return;
-        if (lane.Time.GetElapsedTime(Interlocked.Read(ref _lastEnd)) > 4 * lane.Options.HeartbeatInterval) Outbound(LaneSocket.Main);
+        if (lane.Time.GetElapsedTime(Interlocked.Read(ref _lastEnd)) <= 4 * lane.Options.HeartbeatInterval) return;
+        var (_, connection, isNew) = Outbound(LaneSocket.Main);
+        if (isNew) Start(connection);
     }
 
     private Association Current()
@@ -105,19 +109,22 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
         lock (_gate) return _current;
     }
 
-    private (Association, OutboundConnection) Outbound(LaneSocket socket)
+    /// <summary>The connection of that kind; whoever is told that it is new starts it.</summary>
+    private (Association, OutboundConnection, bool IsNew) Outbound(LaneSocket socket)
     {
         lock (_gate)
         {
             ref var connection = ref _current.Outbound[(int)socket];
-            if (connection is null)
-            {
-                connection = new OutboundConnection(lane, this, socket, _current.Number);
-                if (lane.IsStopped) connection.Close("stopped");
-                lane.Track(connection.RunAsync());
-            }
-            return (_current, connection);
+            if (connection is not null) return (_current, connection, false);
+            connection = new OutboundConnection(lane, this, socket, _current.Number);
+            return (_current, connection, true);
         }
+    }
+
+    private void Start(OutboundConnection connection)
+    {
+        if (lane.IsStopped) connection.Close("stopped");
+        lane.Track(connection.RunAsync());
     }
 
     private void Up()
