@@ -35,7 +35,8 @@ public sealed class AkkaPortTests : IAsyncLifetime
         var warnings = new Warnings(node);
         await AnswersAsync(node, _certificates.Node);
         await AnswersAsync(node, _certificates.Client);
-        Assert.Empty(warnings.All);
+        // That they have gone again may be told.
+        Assert.DoesNotContain(warnings.All, line => line.Contains("refused", StringComparison.Ordinal) || line.Contains("TLS", StringComparison.Ordinal));
         foreach (var (who, options, why) in _certificates.Refused())
         {
             await ClosedAsync(node, async socket =>
