@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using Spectre.Console;
 using Spectre.Console.Cli;
 
 namespace ActorLlama.Cli;
@@ -7,19 +5,7 @@ namespace ActorLlama.Cli;
 /// <summary><c>actorllama cluster roll</c>: every node is emptied, ends, starts again and joins as another, one after the other.</summary>
 internal sealed class ClusterRollCommand : AsyncCommand<ClusterRollCommand.Settings>
 {
-    internal sealed class Settings : ClusterSettings
-    {
-        [CommandOption("--dry-run")]
-        [Description("Only say in which order, and what would move for each now.")]
-        public bool DryRun { get; init; }
-
-        [CommandOption("--within <SECONDS>")]
-        [Description("How long a node may take until it is back. Default: 600.")]
-        public int Within { get; init; } = 600;
-
-        public override ValidationResult Validate() =>
-            Within < 1 ? ValidationResult.Error($"--within is {Within}; at least 1 second is needed.") : ValidationResult.Success();
-    }
+    internal sealed class Settings : MovingSettings;
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {

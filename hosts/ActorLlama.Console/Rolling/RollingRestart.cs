@@ -12,13 +12,10 @@ namespace ActorLlama.Cli;
 /// <param name="tell">Told what happens, in lines.</param>
 internal sealed class RollingRestart(ClusterConnection connection, TimeSpan within, Action<string> tell)
 {
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(250);
-
     /// <summary>The nodes in their order, each with what would move for it now. Throws when one cannot be emptied, before anything is done.</summary>
     public async Task<ImmutableArray<(NodeProtocol.Offer Node, string Moves)>> CheckAsync(CancellationToken cancellation)
     {
-        var status = await connection.GetStatusAsync(s_answer, cancellation);
+        var status = await connection.GetStatusAsync(ClusterWait.Answer, cancellation);
         var order = ImmutableArray.CreateBuilder<(NodeProtocol.Offer, string)>();
         foreach (var node in RollRules.Order(status).Select(id => status.Nodes.Single(o => o.Node == id)))
         {
@@ -49,7 +46,7 @@ internal sealed class RollingRestart(ClusterConnection connection, TimeSpan with
             if (news.Length > 0 && news != told) tell(told = news);
             if (step is RollStep.Done) return;
             if (clock.Elapsed > within) throw TooLong(current, step);
-            await Task.Delay(s_look, cancellation);
+            await Task.Delay(ClusterWait.Look, cancellation);
         }
     }
 
@@ -61,14 +58,14 @@ internal sealed class RollingRestart(ClusterConnection connection, TimeSpan with
     {
         try
         {
-            var step = RollRules.Next(order, await connection.GetStatusAsync(s_answer, cancellation));
+            var step = RollRules.Next(order, await connection.GetStatusAsync(ClusterWait.Answer, cancellation));
             switch (step)
             {
                 case RollStep.Drain { Node: var node }:
                     var drained = await AskToDrainAsync(node, dryRun: false, cancellation);
                     return drained.Refusal is { } full ? (new RollStep.Wait(full), "") : (step, $"{node.Name}: {Moves(drained)}");
                 case RollStep.Restart { Node: var node }:
-                    var restarting = await connection.RestartAsync(node.Node.HostAndPort, s_answer, cancellation);
+                    var restarting = await connection.RestartAsync(node.Node.HostAndPort, ClusterWait.Answer, cancellation);
                     return restarting.Refusal is { } busy ? (new RollStep.Wait(busy), "") : (step, $"{node.Name} holds nothing: it starts again");
                 default:
                     return (step, "");
@@ -81,7 +78,7 @@ internal sealed class RollingRestart(ClusterConnection connection, TimeSpan with
     }
 
     private Task<ClusterProtocol.Drained> AskToDrainAsync(NodeProtocol.Offer node, bool dryRun, CancellationToken cancellation) =>
-        connection.DrainAsync(new(node.Node.HostAndPort, Undo: false, dryRun), s_answer, cancellation);
+        connection.DrainAsync(new(node.Node.HostAndPort, Undo: false, dryRun), ClusterWait.Answer, cancellation);
 
     private InvalidDataException TooLong(NodeProtocol.Offer? node, RollStep step) => new(
         $"Roll: {(node is null ? "the cluster was not ready" : $"node \"{node.Name}\" was not back")} after {within.TotalSeconds:0} s"

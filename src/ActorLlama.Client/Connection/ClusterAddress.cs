@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ActorLlama.Trust;
 using Akka.Actor;
 
 namespace ActorLlama.Client;
@@ -9,9 +10,6 @@ public static class ClusterAddress
     /// <summary>The actor system of every node.</summary>
     public const string System = "actorllama";
 
-    private const string Plain = "akka.tcp";
-    private const string Encrypted = "akka.ssl.tcp";
-
     /// <summary>Where a node of the shipped <c>config/local-1.conf</c> listens.</summary>
     public const string Default = "akka.tcp://actorllama@127.0.0.1:4053";
 
@@ -21,14 +19,14 @@ public static class ClusterAddress
     /// </summary>
     public static Address Parse(string text, bool isEncrypted = false)
     {
-        var full = text.Contains("://", StringComparison.Ordinal) ? text : $"{Plain}://{System}@{text}";
+        var full = text.Contains("://", StringComparison.Ordinal) ? text : $"{AkkaProtocols.Plain}://{System}@{text}";
         if (!Address.TryParse(full, out var address)
-            || address is not { Protocol: Plain or Encrypted, System: System, Host: { Length: > 0 }, Port: > 0 and <= ushort.MaxValue })
+            || !AkkaProtocols.IsTcp(address) || address is not { System: System, Host: { Length: > 0 }, Port: > 0 and <= ushort.MaxValue })
             throw new InvalidDataException(
-                $"Cluster: \"{text}\" is not an address of a node. Write {Plain}://{System}@HOST:PORT or HOST:PORT.");
-        if (address.Protocol == Encrypted && !isEncrypted)
+                $"Cluster: \"{text}\" is not an address of a node. Write {AkkaProtocols.Plain}://{System}@HOST:PORT or HOST:PORT.");
+        if (address.Protocol == AkkaProtocols.Encrypted && !isEncrypted)
             throw new InvalidDataException($"Cluster: the node at \"{text}\" wants certificates. Name a folder of actorllama cert init with --certificates.");
-        return address.WithProtocol(isEncrypted ? Encrypted : Plain);
+        return AkkaProtocols.Reached(address, isEncrypted);
     }
 
     /// <summary>The address of this machine that packets to <paramref name="node"/> leave from.</summary>

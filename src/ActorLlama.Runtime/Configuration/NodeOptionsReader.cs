@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using System.Text.RegularExpressions;
 using ActorLlama.Model;
+using ActorLlama.Trust;
 using Akka.Configuration;
 
 namespace ActorLlama.Runtime.Configuration;
@@ -64,10 +65,10 @@ public static partial class NodeOptionsReader
             setting.Time(Root + "cluster.rejoin-for"), setting.Flag(Root + "cluster.declare-gone"));
     }
 
-    /// <summary>Akka names an address by how it is reached: with certificates "akka.ssl.tcp", without "akka.tcp". Either is understood.</summary>
+    /// <summary>As nodes are reached here; both spellings of an address are understood.</summary>
     private static string Seed(Setting setting, string seed, bool isEncrypted) =>
-        Akka.Actor.Address.TryParse(seed, out var address) && address.Protocol is "akka.tcp" or "akka.ssl.tcp"
-            ? address.WithProtocol(isEncrypted ? "akka.ssl.tcp" : "akka.tcp").ToString()
+        Akka.Actor.Address.TryParse(seed, out var address) && AkkaProtocols.IsTcp(address)
+            ? AkkaProtocols.Reached(address, isEncrypted).ToString()
             : setting.Fault(Root + "cluster.seeds", seed, "an address such as akka.tcp://actorllama@127.0.0.1:4053", seed);
 
     private static ModelOptions Model(Setting setting)

@@ -12,49 +12,16 @@ namespace ActorLlama.Runtime.Lanes;
 /// </summary>
 internal static class LaneTls
 {
-    public static async Task<Stream> AcceptAsync(Stream socket, ClusterCredentials? credentials, CancellationToken cancel)
-    {
-        if (credentials is null) return socket;
-        string? refusal = null;
-        var tls = new SslStream(socket);
-        try
-        {
-            await tls.AuthenticateAsServerAsync(credentials.ForListening(CertificateUses.Node, why => refusal = why), cancel).ConfigureAwait(false);
-            return tls;
-        }
-        catch (Exception e) when (e is AuthenticationException or IOException)
-        {
-            await tls.DisposeAsync().ConfigureAwait(false);
-            throw Refused("the peer", refusal, e);
-        }
-        catch
-        {
-            await tls.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
+    public static Task<Stream> AcceptAsync(Stream socket, ClusterCredentials? credentials, CancellationToken cancel) => credentials is null
+        ? Task.FromResult(socket)
+        // A peer that only ends the connection has not shaken hands either.
+        : ShakeAsync(socket, "the peer", e => e is AuthenticationException or IOException,
+            (tls, told) => tls.AuthenticateAsServerAsync(credentials.ForListening(CertificateUses.Node, told), cancel));
 
-    public static async Task<Stream> ConnectAsync(Stream socket, ClusterCredentials? credentials, LaneEndpoint endpoint, CancellationToken cancel)
-    {
-        if (credentials is null) return socket;
-        string? refusal = null;
-        var tls = new SslStream(socket);
-        try
-        {
-            await tls.AuthenticateAsClientAsync(credentials.ForCalling(endpoint.Host, CertificateUses.Node, why => refusal = why), cancel).ConfigureAwait(false);
-            return tls;
-        }
-        catch (AuthenticationException e)
-        {
-            await tls.DisposeAsync().ConfigureAwait(false);
-            throw Refused($"{endpoint.Host}:{endpoint.Port}", refusal, e);
-        }
-        catch
-        {
-            await tls.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
+    public static Task<Stream> ConnectAsync(Stream socket, ClusterCredentials? credentials, LaneEndpoint endpoint, CancellationToken cancel) => credentials is null
+        ? Task.FromResult(socket)
+        : ShakeAsync(socket, $"{endpoint.Host}:{endpoint.Port}", e => e is AuthenticationException,
+            (tls, told) => tls.AuthenticateAsClientAsync(credentials.ForCalling(endpoint.Host, CertificateUses.Node, told), cancel));
 
     /// <summary>Why the certificate shown on this connection does not speak for a node of that address, or null.</summary>
     public static string? Impersonation(Stream stream, NodeId node) =>
@@ -62,6 +29,20 @@ internal static class LaneTls
             ? $"Lane: \"{node}\" showed the certificate \"{shown.Subject}\", which does not name its host. Give it the folder that actorllama cert wrote for its own host."
             : null;
 
-    private static LaneRefusedException Refused(string peer, string? refusal, Exception cause) =>
-        new(LaneRefusal.Certificate, $"Lane: {peer} is refused: {refusal ?? $"it did not shake hands with TLS ({cause.Message.TrimEnd('.')})"}.");
+    private static async Task<Stream> ShakeAsync(Stream socket, string peer, Func<Exception, bool> isRefusal, Func<SslStream, Action<string>, Task> shake)
+    {
+        string? refusal = null;
+        var tls = new SslStream(socket);
+        try
+        {
+            await shake(tls, why => refusal = why).ConfigureAwait(false);
+            return tls;
+        }
+        catch (Exception e)
+        {
+            await tls.DisposeAsync().ConfigureAwait(false);
+            if (!isRefusal(e)) throw;
+            throw new LaneRefusedException(LaneRefusal.Certificate, $"Lane: {peer} is refused: {refusal ?? $"it did not shake hands with TLS ({e.Message.TrimEnd('.')})"}.");
+        }
+    }
 }
