@@ -1,4 +1,5 @@
 using ActorLlama.Benchmarks.Fairness;
+using ActorLlama.Benchmarks.Idle;
 using ActorLlama.Benchmarks.Loading;
 using ActorLlama.Benchmarks.Losses;
 using ActorLlama.Benchmarks.Memory;
@@ -20,6 +21,7 @@ app.Configure(config =>
     config.AddCommand<EchoCommand>("echo").IsHidden();
     config.AddCommand<TokenCommand>("token").WithDescription("A decoded token's time, split into compute and waiting, for 1 and 3 processes.");
     config.AddCommand<OverheadCommand>("overhead").WithDescription("A token through actors on one device beside the bare forward pass, after contexts of several lengths.");
+    config.AddCommand<IdleCommand>("idle").WithDescription("What nodes that serve nobody use of a core.");
     config.AddCommand<LoadingCommand>("loading").WithDescription("A whole model into one CPU device, from each of the folders: time, and memory of its own.");
     config.AddCommand<FairnessCommand>("fairness").WithDescription("A long prompt among streaming sessions: by how much it delays their tokens, beside the time of a chunk.");
     config.AddCommand<MemoryCommand>("memory").WithDescription("Thousands of steps with sessions coming and going: what the nodes hold at rest, with a plot.");

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.Checkpoints;
+using ActorLlama.Kernels;
 using ActorLlama.Model;
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Configuration;
@@ -13,6 +14,7 @@ using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Cluster;
 using Akka.Configuration;
+using Akka.Event;
 
 namespace ActorLlama.Runtime;
 
@@ -72,10 +74,11 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         ActorLlamaNode? node = null;
         try
         {
+            options = Placed(options);
             model = OpenModel(options);
             foreach (var device in options.Devices)
                 devices = devices.Add(new(
-                    device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name)));
+                    device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name, device.Processors)));
             model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
             node = new ActorLlamaNode(model, devices, credentials);
             await node.RunAsync(options, training);
@@ -117,6 +120,8 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         LaneEndpoint = await _lane.StartAsync();
         var node = new NodeContext(options, self, _model, _lane, LaneEndpoint, new RouteBoard(), _gauges, TimeProvider.System) { Training = training };
         NodeObservations.Register(_gauges.Metrics.Meter, node, _devices);
+        foreach (var device in options.Devices.Where(d => !d.Processors.IsEmpty))
+            system.Log.Info("Threads of {Device} stay on processors {Processors}", device.Name, string.Join(", ", device.Processors));
         NodeActors.Start(system, node, _devices, _end);
         cluster.RegisterOnMemberRemoved(() =>
         {
@@ -149,7 +154,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         var own = $$"""
             akka.remote.dot-netty.tcp { hostname = "{{options.Cluster.Host}}", port = {{options.Cluster.Port}}, enable-ssl = {{(credentials is null ? "off" : "on")}} }
             akka.cluster.roles = [{{string.Join(", ", options.Roles)}}]
-            {{string.Join('\n', options.Devices.Select((_, i) => NodeDevice.DispatcherHocon(i)))}}
+            {{string.Join('\n', options.Devices.Select((d, i) => NodeDevice.DispatcherHocon(i, d.Processors.IsEmpty ? null : d.Processors[0])))}}
             """;
         try
         {
@@ -171,6 +176,13 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     {
         using var probe = new System.Net.Sockets.TcpListener(System.Net.Dns.GetHostAddresses(cluster.Host)[0], cluster.Port);
         probe.Start();
+    }
+
+    private static NodeOptions Placed(NodeOptions options)
+    {
+        if (!options.PlacesThreads) return options;
+        var processors = ThreadPlacement.Of(CpuTopology.OfThisMachine(), [.. options.Devices.Select(d => d.Backend == BackendKind.Cpu ? d.Threads : 0)]);
+        return options with { Devices = [.. options.Devices.Select((device, i) => device with { Processors = processors[i] })] };
     }
 
     private static NodeModel OpenModel(NodeOptions options)

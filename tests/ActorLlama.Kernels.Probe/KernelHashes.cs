@@ -104,7 +104,7 @@ public static unsafe class KernelHashes
         {
             var group = new FfnGroup(WeightPanels.InPlace((nint)pw, isBf16, width, 2 * hidden, 0, hidden), WeightPanels.InPlace((nint)pw, isBf16, width, 2 * hidden, hidden, hidden),
                 WeightPanels.InPlace((nint)pd, isBf16, hidden, width, 0, width), 0, rows);
-            GatedFfn.Run(team, [group], px, pg, pu, py, isBf16);
+            GatedFfn.Run(team, new FfnJob([group], px, pg, pu, py, isBf16));
         }
         return Hash(y);
     }

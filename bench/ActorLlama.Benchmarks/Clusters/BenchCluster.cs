@@ -15,6 +15,9 @@ internal sealed class BenchCluster : IAsyncDisposable
 
     public ClusterConnection Connection => _attachment.Connection;
 
+    /// <summary>The nodes' processes.</summary>
+    public IEnumerable<int> Processes => _attachment.Own!.Nodes.Select(node => node.Pid);
+
     public static async Task<BenchCluster> StartAsync(LocalClusterOptions options)
     {
         using var timeout = new CancellationTokenSource(s_start);

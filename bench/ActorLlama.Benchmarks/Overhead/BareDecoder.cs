@@ -25,6 +25,13 @@ internal sealed class BareDecoder : IDisposable
         _logits = new float[_checkpoint.Config.VocabSize];
     }
 
+    /// <summary>Bytes that the keys and values of the sequence hold.</summary>
+    public long KvBytes => _backend.KvBytes;
+
+    /// <summary>Bytes that they must hold (spec 2.8): 2 · KV heads · width, in float32, of every position for layers that see all, of the current chunk's for the others.</summary>
+    public long KvBytesByFormula => Enumerable.Range(0, _checkpoint.Config.Layers).Sum(layer =>
+        (_checkpoint.Config.ChunkOf(layer) is { } chunk ? (_position - 1) % chunk + 1 : _position) * 2L * _checkpoint.Config.KvHeads * _checkpoint.Config.HeadDim * sizeof(float));
+
     /// <summary>Runs the ids that follow those it has had.</summary>
     public void Run(ReadOnlySpan<int> ids)
     {

@@ -9,44 +9,20 @@ public readonly record struct FfnGroup(WeightPanels Gate, WeightPanels Up, Weigh
 /// <summary>Wdown( silu(Wgate x) · (Wup x) ), spec 2.9, for one FFN or for many experts with rows of their own at once.</summary>
 public static unsafe class GatedFfn
 {
-    /// <summary>
-    /// Runs every group over its rows of <paramref name="x"/> [rows, D] into the same rows of <paramref name="y"/> [rows, D]; all groups
-    /// have the same widths. <paramref name="gate"/> and <paramref name="up"/> are room for [rows, F] each. With <paramref name="round"/>
-    /// gate, up, silu, their product and down are each rounded to bfloat16.
-    /// </summary>
-    public static void Run(ThreadTeam team, FfnGroup[] groups, float* x, float* gate, float* up, float* y, bool round)
+    /// <summary>Runs a job. Where it rounds, gate, up, silu, their product and down are each rounded to bfloat16.</summary>
+    public static void Run(ThreadTeam team, FfnJob job)
     {
-        if (groups.Length == 0) return;
-        int width = groups[0].Gate.Inputs, hidden = groups[0].Gate.Outputs;
-        var work = groups.Sum(g => (long)g.Rows) * width * hidden;
-        var hiddenPanels = groups[0].Gate.Panels;
-        var hiddenStrip = Product.StripPanels((long)hiddenPanels * groups.Length, team.Threads, groups[0].Gate.IsInPlace);
-        var hiddenUnits = Product.UnitsOf(hiddenPanels, hiddenStrip);
-        team.For(hiddenUnits * groups.Length, (unit, thread) =>
-        {
-            var g = groups[unit / hiddenUnits];
-            var first = unit % hiddenUnits * hiddenStrip;
-            var end = Math.Min(hiddenPanels, first + hiddenStrip);
-            var rows = x + (long)g.FirstRow * width;
-            var ofGate = gate + (long)g.FirstRow * hidden;
-            var ofUp = up + (long)g.FirstRow * hidden;
-            new Product(g.Gate, rows, width, g.Rows, ofGate, hidden, round)
-                .RunPanels(first, end, team.Scratch(thread), g.Up.Data + first * g.Up.PanelStride);
-            new Product(g.Up, rows, width, g.Rows, ofUp, hidden, round).RunPanels(first, end, team.Scratch(thread));
-            var (start, count) = (first * WeightPanels.Width, Math.Min(end * WeightPanels.Width, hidden) - first * WeightPanels.Width);
-            for (var r = 0L; r < g.Rows; r++) SiluTimes(ofGate + r * hidden + start, ofUp + r * hidden + start, count, round);
-        }, 2 * work);
+        var (hidden, down) = (job.GateAndUp(team), job.Down(team));
+        team.For(hidden.Units, hidden.Body, 2 * job.Work);
+        team.For(down.Units, down.Body, job.Work);
+    }
 
-        var panels = groups[0].Down.Panels;
-        var strip = Product.StripPanels((long)panels * groups.Length, team.Threads, groups[0].Down.IsInPlace);
-        var units = Product.UnitsOf(panels, strip);
-        team.For(units * groups.Length, (unit, thread) =>
-        {
-            var g = groups[unit / units];
-            var first = unit % units * strip;
-            new Product(g.Down, gate + (long)g.FirstRow * hidden, hidden, g.Rows, y + (long)g.FirstRow * g.Down.Outputs, g.Down.Outputs, round)
-                .RunPanels(first, Math.Min(panels, first + strip), team.Scratch(thread));
-        }, work);
+    /// <summary>Runs two jobs at once, each by half of the threads as long as it lasts: one that waits for weights leaves the arithmetic to one that has many rows.</summary>
+    public static void Run(ThreadTeam team, FfnJob first, FfnJob second)
+    {
+        var work = first.Work + second.Work;
+        team.ForBoth(first.GateAndUp(team), second.GateAndUp(team), 2 * work);
+        team.ForBoth(first.Down(team), second.Down(team), work);
     }
 
     /// <summary>gate = silu(gate) · up.</summary>

@@ -104,7 +104,7 @@ public sealed unsafe class KernelBench : IDisposable
     private KernelFigure Ffn(string name, int rows, Func<nint, FfnGroup> groupAt)
     {
         var bytes = 6L * _width * _hidden;
-        var seconds = Time(bytes, at => GatedFfn.Run(_team, [groupAt((nint)(_pool + at))], _x, _gate, _up, _y, round: false));
+        var seconds = Time(bytes, at => GatedFfn.Run(_team, new FfnJob([groupAt((nint)(_pool + at))], _x, _gate, _up, _y, round: false)));
         return new KernelFigure(name, rows, seconds, bytes, 6.0 * rows * _width * _hidden);
     }
 

@@ -26,8 +26,9 @@ public sealed unsafe class ThreadTeam : IDisposable
     private bool _closed;
     private ExceptionDispatchInfo? _failure;
 
-    /// <summary>A team of <paramref name="threads"/> threads, the caller's included.</summary>
-    public ThreadTeam(int threads)
+    /// <param name="threads">Threads, the caller's included.</param>
+    /// <param name="processors">The processor that each thread stays on, the caller's first, which must see to it itself; null or empty: wherever there is room.</param>
+    public ThreadTeam(int threads, IReadOnlyList<int>? processors = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
@@ -36,7 +37,11 @@ public sealed unsafe class ThreadTeam : IDisposable
         for (var i = 0; i < _workers.Length; i++)
         {
             var worker = i + 1;
-            _workers[i] = new Thread(() => Serve(worker)) { IsBackground = true, Name = $"kernels-{worker}" };
+            _workers[i] = new Thread(() =>
+            {
+                if (processors is { Count: > 0 }) ProcessorAffinity.Keep([processors[worker]]);
+                Serve(worker);
+            }) { IsBackground = true, Name = $"kernels-{worker}" };
             _workers[i].Start();
         }
     }
@@ -81,6 +86,28 @@ public sealed unsafe class ThreadTeam : IDisposable
         }
         _body = null;
         _failure?.Throw();
+    }
+
+    /// <summary>
+    /// Runs the units of two jobs at once: every other thread takes units of the first as long as there are any, the others those of the second. Else as <see cref="For"/>.
+    /// </summary>
+    public void ForBoth(TeamJob first, TeamJob second, long work = long.MaxValue)
+    {
+        var taken = new int[2];
+        // As many turns as units: who finds the one job at its end has a unit of the other.
+        For(first.Units + second.Units, (_, thread) =>
+        {
+            var job = thread % 2;
+            var unit = Take(job);
+            if (unit < 0) unit = Take(job = 1 - job);
+            (job == 0 ? first : second).Body(unit, thread);
+        }, work);
+
+        int Take(int job)
+        {
+            var unit = Interlocked.Increment(ref taken[job]) - 1;
+            return unit < (job == 0 ? first : second).Units ? unit : -1;
+        }
     }
 
     public void Dispose()

@@ -45,6 +45,17 @@ public interface IBackend : IDisposable
     /// <summary>Copies row <paramref name="row"/> as float32.</summary>
     void CopyRow(Activation x, int row, Span<float> values);
 
+    /// <summary>Has <paramref name="look"/> look at each of these rows, as float32, in any order and maybe from several threads at once.</summary>
+    void ForEachRow(Activation x, ReadOnlySpan<int> rows, RowLook look)
+    {
+        var values = new float[x.Width];
+        for (var i = 0; i < rows.Length; i++)
+        {
+            CopyRow(x, rows[i], values);
+            look(i, values);
+        }
+    }
+
     // Primitives.
 
     Activation Embed(Weight table, ReadOnlySpan<int> ids);
@@ -77,6 +88,17 @@ public interface IBackend : IDisposable
     /// <summary>Wdown( silu(Wgate x) * (Wup x) ) (2.9).</summary>
     Activation GatedFfn(Activation x, Weight gate, Weight up, Weight down);
 
+    /// <summary>
+    /// A gated FFN that may wait for the next <see cref="ExpertFfn"/>, to run beside it. It is computed when <see cref="CatchUp"/> is called or the result is read at the
+    /// latest; <paramref name="x"/> lives until then. Whoever disposes both before has dropped it.
+    /// </summary>
+    Activation GatedFfnLater(Activation x, Weight gate, Weight up, Weight down) => GatedFfn(x, gate, up, down);
+
+    /// <summary>Computes what waits.</summary>
+    void CatchUp()
+    {
+    }
+
     /// <summary>The gated FFN of expert <paramref name="experts"/>[i] (absolute index) for row i; any order of rows, any rows per expert.</summary>
     Activation ExpertFfn(Activation rows, ReadOnlySpan<int> experts, Weight expertWeights);
 
@@ -94,6 +116,9 @@ public interface IBackend : IDisposable
     /// <summary>One activation of <paramref name="rows"/> rows out of parts: row i of part p goes to <paramref name="places"/>[p][i].</summary>
     Activation PlaceRows(int rows, IReadOnlyList<Activation> parts, IReadOnlyList<int[]> places);
 }
+
+/// <summary>Looks at the <paramref name="index"/>th row that was named; its values are there for the call.</summary>
+public delegate void RowLook(int index, ReadOnlySpan<float> values);
 
 /// <summary>Queries [T, Hq·h], keys and values [T, Hk·h].</summary>
 public readonly record struct Qkv(Activation Q, Activation K, Activation V) : IDisposable

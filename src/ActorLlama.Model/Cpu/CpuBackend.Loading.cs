@@ -9,7 +9,7 @@ public sealed unsafe partial class CpuBackend
     // Not the team that computes: a device loads while it serves.
     private ThreadTeam? _loaders;
 
-    private ThreadTeam Loaders => _loaders ??= new ThreadTeam(_team.Threads);
+    private ThreadTeam Loaders => _loaders ??= new ThreadTeam(_team.Threads, _processors);
 
     public Weight LoadVector(StoredTensor tensor, WeightLoading loading)
     {

@@ -70,10 +70,25 @@ public sealed unsafe partial class CpuBackend
 
     public Activation GatedFfn(Activation x, Weight gate, Weight up, Weight down)
     {
-        var (g, u) = (PanelsFor("GatedFfn", gate, x.Width), PanelsFor("GatedFfn", up, x.Width));
-        Require("GatedFfn", "the width of up", u.Outputs, g.Outputs);
-        var d = PanelsFor("GatedFfn", down, g.Outputs);
-        return RunFfn([new FfnGroup(g, u, d, 0, x.Rows)], Of(x));
+        var group = Group(x, gate, up, down);
+        var y = New(x.Rows, group.Down.Outputs);
+        RunFfn(new FfnWork([group], Of(x), y), null);
+        return y;
+    }
+
+    public Activation GatedFfnLater(Activation x, Weight gate, Weight up, Weight down)
+    {
+        var group = Group(x, gate, up, down);
+        var from = Of(x);
+        CatchUp();
+        _waiting = new FfnWork([group], from, New(x.Rows, group.Down.Outputs));
+        return _waiting.Y;
+    }
+
+    public void CatchUp()
+    {
+        if (Wanted is { } waiting) RunFfn(waiting, null);
+        _waiting = null;
     }
 
     public Activation ExpertFfn(Activation rows, ReadOnlySpan<int> experts, Weight expertWeights)
@@ -100,7 +115,9 @@ public sealed unsafe partial class CpuBackend
             groups.Add(new FfnGroup(e.Gate, e.Up, e.Down, start, end - start));
         }
         using var sorted = (CpuActivation)TakeRows(rows, order);
-        using var computed = RunFfn([.. groups], sorted);
+        using var computed = New(rows.Rows, groups[0].Down.Outputs);
+        RunFfn(new FfnWork([.. groups], sorted, computed), Wanted);
+        _waiting = null;
         var y = New(rows.Rows, rows.Width);
         ForRows(order.Length, y.Width, (first, end) =>
         {
@@ -186,14 +203,34 @@ public sealed unsafe partial class CpuBackend
         });
     }
 
-    private CpuActivation RunFfn(FfnGroup[] groups, CpuActivation x)
+    private FfnGroup Group(Activation x, Weight gate, Weight up, Weight down)
     {
-        var hidden = groups[0].Gate.Outputs;
-        using var gate = New(x.Rows, hidden);
-        using var up = New(x.Rows, hidden);
-        var y = New(x.Rows, groups[0].Down.Outputs);
-        Kernels.GatedFfn.Run(_team, groups, x.Values, gate.Values, up.Values, y.Values, _round);
-        return y;
+        var (g, u) = (PanelsFor("GatedFfn", gate, x.Width), PanelsFor("GatedFfn", up, x.Width));
+        Require("GatedFfn", "the width of up", u.Outputs, g.Outputs);
+        return new FfnGroup(g, u, PanelsFor("GatedFfn", down, g.Outputs), 0, x.Rows);
+    }
+
+    /// <summary>What waits, if anybody still wants it. It waits on when there is too little memory to run it.</summary>
+    private FfnWork? Wanted => _waiting is { Y.IsDisposed: false } waiting ? waiting : null;
+
+    private void RunFfn(FfnWork work, FfnWork? other)
+    {
+        using CpuActivation gate = New(work.X.Rows, work.Hidden), up = New(work.X.Rows, work.Hidden);
+        if (other is null)
+        {
+            Kernels.GatedFfn.Run(_team, work.Job(gate, up, _round));
+            return;
+        }
+        using CpuActivation otherGate = New(other.X.Rows, other.Hidden), otherUp = New(other.X.Rows, other.Hidden);
+        Kernels.GatedFfn.Run(_team, work.Job(gate, up, _round), other.Job(otherGate, otherUp, _round));
+    }
+
+    /// <summary>FFNs that are to be run: rows in, rows out.</summary>
+    private sealed record FfnWork(FfnGroup[] Groups, CpuActivation X, CpuActivation Y)
+    {
+        public int Hidden => Groups[0].Gate.Outputs;
+
+        public FfnJob Job(CpuActivation gate, CpuActivation up, bool round) => new(Groups, X.Values, gate.Values, up.Values, Y.Values, round);
     }
 
     private static WeightPanels PanelsFor(string step, Weight matrix, int width)

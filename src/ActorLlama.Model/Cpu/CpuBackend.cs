@@ -24,14 +24,18 @@ public sealed unsafe partial class CpuBackend : IBackend
     private readonly bool _round;
     private readonly WeightType _weights;
     private readonly bool _copyWeights;
+    private readonly IReadOnlyList<int> _processors;
     private readonly float _eps;
+    private FfnWork? _waiting;
     private bool _disposed;
 
     /// <summary>
     /// Device <c>cpu:deviceIndex</c> with <paramref name="threads"/> threads, the calling one included. With <paramref name="copyWeights"/> matrices are copied into large
-    /// pages in the order in which they are read, which is faster; without, they are read where they lie in files as far as their layout allows.
+    /// pages in the order in which they are read, which is faster; without, they are read where they lie in files as far as their layout allows. <paramref name="processors"/>: the one that each
+    /// thread stays on, the calling one's first, which sees to it itself; null or empty: any.
     /// </summary>
-    public CpuBackend(int deviceIndex, int threads, ActivationType activations, LlamaConfig config, WeightType weights = WeightType.Stored, bool copyWeights = false)
+    public CpuBackend(
+        int deviceIndex, int threads, ActivationType activations, LlamaConfig config, WeightType weights = WeightType.Stored, bool copyWeights = false, IReadOnlyList<int>? processors = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(deviceIndex);
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
@@ -40,6 +44,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         _config = config;
         _weights = weights;
         _copyWeights = copyWeights;
+        _processors = processors ?? [];
         _round = activations == ActivationType.BFloat16;
         _eps = (float)config.NormEps;
         _rotary = new RotaryBlocks(new RotaryAngles(config));
@@ -49,7 +54,7 @@ public sealed unsafe partial class CpuBackend : IBackend
         if (BlockAttention.ScratchBytes(_kvLayout, queries, BlockAttention.PositionsTogether(queries)) > ThreadTeam.ScratchBytes)
             throw new InvalidDataException($"Model: {queries} query heads of {config.HeadDim} share one KV head, more than the CPU kernels hold. Use another device.");
         NumericFingerprint = $"cpu-kernels {KernelVersion}, activations {(_round ? "bfloat16" : "float32")}{(weights == WeightType.Int8 ? ", weights int8" : "")}, tables {PositionFingerprint.Of(config)}";
-        _team = new ThreadTeam(threads);
+        _team = new ThreadTeam(threads, _processors);
     }
 
     public string Device { get; }
@@ -84,6 +89,13 @@ public sealed unsafe partial class CpuBackend : IBackend
         new ReadOnlySpan<float>(Of(x).Row(row), x.Width).CopyTo(values);
     }
 
+    public void ForEachRow(Activation x, ReadOnlySpan<int> rows, RowLook look)
+    {
+        foreach (var row in rows) RequireRow(row, x.Rows);
+        var (from, places) = (Of(x), rows.ToArray());
+        _team.For(places.Length, (i, _) => look(i, new ReadOnlySpan<float>(from.Row(places[i]), from.Width)));
+    }
+
     public KvCache NewCache(int firstLayer, int layers)
     {
         if (firstLayer < 0 || layers < 0 || firstLayer + layers > _config.Layers)
@@ -103,8 +115,12 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     private CpuActivation New(int rows, int width) => new(_pool, rows, width);
 
-    private static CpuActivation Of(Activation x) => x as CpuActivation
-        ?? throw new ArgumentException($"CpuBackend: an activation of type {x.GetType().Name} was given; it computes on its own only. Read the bytes instead.");
+    private CpuActivation Of(Activation x)
+    {
+        if (_waiting is { } waiting && ReferenceEquals(waiting.Y, x)) CatchUp();
+        return x as CpuActivation
+            ?? throw new ArgumentException($"CpuBackend: an activation of type {x.GetType().Name} was given; it computes on its own only. Read the bytes instead.");
+    }
 
     private static T Of<T>(Weight weight, string use) where T : Weight => weight as T
         ?? throw new ArgumentException($"{use}: a weight of type {weight.GetType().Name} was given, {typeof(T).Name} is wanted. Load it with the method for that use.");

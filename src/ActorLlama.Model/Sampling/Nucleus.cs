@@ -12,14 +12,19 @@ internal sealed class Nucleus : IDisposable
     // Ordered by their upper 16 bits, float32 logits fall into so many buckets.
     private const int Buckets = 1 << 16, SortedWhole = 4096;
 
+    // Running sums are kept at the end of each so many ids, to look for a sum without adding all of it again.
+    private const int Block = 256;
+
     private readonly ulong[]? _keys;
     private readonly float[] _weights;
+    private readonly double[] _sums;
     private readonly int _count;
     private readonly double _mass;
 
     public Nucleus(ReadOnlySpan<float> logits, float max, SamplingSettings settings)
     {
         _weights = ArrayPool<float>.Shared.Rent(logits.Length);
+        _sums = ArrayPool<double>.Shared.Rent((logits.Length + Block - 1) / Block);
         _count = logits.Length;
         var isTopK = settings.TopK > 0 && settings.TopK < logits.Length;
         if (!isTopK && settings.TopP == 1)
@@ -44,16 +49,16 @@ internal sealed class Nucleus : IDisposable
     public int Invert(double uniform)
     {
         var target = uniform * _mass;
-        double sum = 0;
-        var last = 0;
-        for (var i = 0; i < _count; i++)
+        var block = 0;
+        while ((block + 1) * Block < _count && _sums[block] <= target) block++;
+        var sum = block == 0 ? 0 : _sums[block - 1];
+        for (var i = block * Block; i < _count; i++)
         {
-            if (_weights[i] == 0) continue;
             sum += _weights[i];
-            last = i;
-            if (sum > target) break;
+            if (sum > target) return Id(i);
         }
-        return Id(last);
+        // The sum never passes the whole: the last id that has a weight.
+        return Id(Array.FindLastIndex(_weights, _count - 1, _count, weight => weight != 0));
     }
 
     /// <summary>Writes the probability of each id that is left.</summary>
@@ -66,11 +71,12 @@ internal sealed class Nucleus : IDisposable
     {
         if (_keys is not null) ArrayPool<ulong>.Shared.Return(_keys);
         ArrayPool<float>.Shared.Return(_weights);
+        ArrayPool<double>.Shared.Return(_sums);
     }
 
     private int Id(int place) => _keys is null ? place : (int)(uint)_keys[place];
 
-    /// <summary>The weights of the ids that stand now, and their sum.</summary>
+    /// <summary>The weights of the ids that stand now, their running sums, and the whole.</summary>
     private double Weigh(ReadOnlySpan<float> logits, float max, double temperature)
     {
         var weights = _weights.AsSpan(0, _count);
@@ -81,7 +87,11 @@ internal sealed class Nucleus : IDisposable
             for (var i = 0; i < weights.Length; i++) weights[i] = (float)((double)(logits[Id(i)] - max) / temperature);
         Exponential.Of(weights, weights);
         double sum = 0;
-        foreach (var weight in weights) sum += weight;
+        for (var start = 0; start < weights.Length; start += Block)
+        {
+            foreach (var weight in weights[start..Math.Min(weights.Length, start + Block)]) sum += weight;
+            _sums[start / Block] = sum;
+        }
         return sum;
     }
 

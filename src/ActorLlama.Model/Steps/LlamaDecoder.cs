@@ -66,10 +66,8 @@ public sealed class LlamaDecoder : IDisposable
         using var h = _trunk.Attend(layer, x, rows);
         if (!_config.IsMoe[layer]) return _trunk.DenseFfn(layer, h);
         using var input = _trunk.Route(layer, h);
-        using var routed = _experts!.Run(layer, input.Routing.Scaled, input.Routing.Experts);
-        input.Routing.Dispose();
         using var shared = _trunk.Shared(layer, input);
-        input.Normed.Dispose();
+        using var routed = _experts!.Run(layer, input.Routing.Scaled, input.Routing.Experts);
         return _trunk.Combine(h, shared, routed);
     }
 

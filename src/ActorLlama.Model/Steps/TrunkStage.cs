@@ -116,12 +116,18 @@ public sealed class TrunkStage : IDisposable
         }
     }
 
-    /// <summary>The shared expert over the unscaled normed rows.</summary>
+    /// <summary>
+    /// The shared expert over the unscaled normed rows; beside the routed experts, if the device runs some of these next. The normed rows live until <see cref="CatchUp"/>,
+    /// or until the result is read.
+    /// </summary>
     public Activation Shared(int layer, MoeInput input)
     {
         var ffn = Of(layer).Ffn;
-        return _backend.GatedFfn(input.Normed, ffn.Gate, ffn.Up, ffn.Down);
+        return _backend.GatedFfnLater(input.Normed, ffn.Gate, ffn.Up, ffn.Down);
     }
+
+    /// <summary>No routed experts come soon: the shared one is computed now, unless it has been.</summary>
+    public void CatchUp() => _backend.CatchUp();
 
     /// <summary>h + (shared + routed). <paramref name="routed"/> is [T·k, D] in the routing's order; a token's k rows are summed in that order.</summary>
     public Activation Combine(Activation h, Activation shared, Activation routed)

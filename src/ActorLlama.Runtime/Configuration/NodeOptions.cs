@@ -14,6 +14,10 @@ public sealed record NodeOptions
     public required string Name { get; init; }
     public required ImmutableArray<string> Roles { get; init; }
     public required ImmutableArray<DeviceOptions> Devices { get; init; }
+
+    /// <summary>Whether compute threads each stay on a processor.</summary>
+    public required bool PlacesThreads { get; init; }
+
     public required TimeSpan OfferInterval { get; init; }
     public required bool EndsWithStandardInput { get; init; }
     public required ClusterOptions Cluster { get; init; }
@@ -47,7 +51,11 @@ public sealed record NodeOptions
 /// A device of this node. <paramref name="Threads"/>: compute threads, of CPU devices only. <paramref name="StuckAfter"/>: how long one piece of
 /// work may take.
 /// </summary>
-public sealed record DeviceOptions(string Name, BackendKind Backend, long MemoryBytes, int Threads, TimeSpan StuckAfter);
+public sealed record DeviceOptions(string Name, BackendKind Backend, long MemoryBytes, int Threads, TimeSpan StuckAfter)
+{
+    /// <summary>The processor that each of its threads stays on; empty: any.</summary>
+    public ImmutableArray<int> Processors { get; init; } = [];
+}
 
 public enum BackendKind
 {

@@ -22,6 +22,7 @@ public static partial class NodeOptionsReader
             Name = setting.Text(Root + "node.name"),
             Roles = Roles(setting),
             Devices = Devices(setting, config),
+            PlacesThreads = setting.OneOf(Root + "node.placement", setting.Text(Root + "node.placement"), ("off", false), ("cores", true)),
             OfferInterval = setting.Time(Root + "node.offer-interval"),
             EndsWithStandardInput = setting.OneOf(Root + "node.lifeline", setting.Text(Root + "node.lifeline"), ("none", false), ("stdin", true)),
             Cluster = Cluster(setting),

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ActorLlama.Kernels;
 using Akka.Dispatch;
 using Akka.Event;
 
@@ -18,11 +19,12 @@ internal sealed class DeviceExecutor : ExecutorService
 
     /// <param name="id">Name of the dispatcher, and of the thread.</param>
     /// <param name="events">Told of what a mailbox throws that no actor's supervisor decides about.</param>
-    public DeviceExecutor(string id, EventStream events)
+    /// <param name="processor">Where the thread stays; null: anywhere.</param>
+    public DeviceExecutor(string id, EventStream events, int? processor = null)
         : base(id)
     {
         _events = events;
-        new Thread(Work) { IsBackground = true, Name = id }.Start();
+        new Thread(() => Work(processor)) { IsBackground = true, Name = id }.Start();
     }
 
     public override void Execute(IRunnable run)
@@ -41,8 +43,9 @@ internal sealed class DeviceExecutor : ExecutorService
         Wake();
     }
 
-    private void Work()
+    private void Work(int? processor)
     {
+        if (processor is { } own) ProcessorAffinity.Keep([own]);
         while (true)
         {
             if (_waiting.TryDequeue(out var run)) Run(run);

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using ActorLlama.Kernels;
 
 namespace ActorLlama.Runtime.Devices;
 
@@ -13,9 +15,10 @@ internal sealed class DeviceLoader : IDisposable
     private readonly Thread _thread;
 
     /// <param name="device">Name of the device.</param>
-    public DeviceLoader(string device)
+    /// <param name="processors">Where it stays, so that memory it fills is near; none: anywhere.</param>
+    public DeviceLoader(string device, ImmutableArray<int> processors = default)
     {
-        _thread = new Thread(Work) { IsBackground = true, Name = $"loader of {device}" };
+        _thread = new Thread(() => Work(processors)) { IsBackground = true, Name = $"loader of {device}" };
         _thread.Start();
     }
 
@@ -32,8 +35,9 @@ internal sealed class DeviceLoader : IDisposable
         _end.Dispose();
     }
 
-    private void Work()
+    private void Work(ImmutableArray<int> processors)
     {
+        if (!processors.IsDefaultOrEmpty) ProcessorAffinity.Keep(processors.AsSpan());
         foreach (var job in _jobs.GetConsumingEnumerable()) job(_end.Token);
     }
 }

@@ -18,12 +18,13 @@ internal sealed record NodeDevice(DeviceOptions Options, IBackend Backend, strin
     }
 
     /// <summary>The dispatcher's settings: one thread, one message at a time.</summary>
-    public static string DispatcherHocon(int index) =>
+    public static string DispatcherHocon(int index, int? processor = null) =>
         $$"""
         {{DispatcherName(index)}} {
           type = Dispatcher
           executor = "{{typeof(DeviceExecutorConfigurator).AssemblyQualifiedName}}"
           throughput = 1
+          {{(processor is { } own ? $"{DeviceExecutorConfigurator.Processor} = {own}" : "")}}
         }
         """;
 

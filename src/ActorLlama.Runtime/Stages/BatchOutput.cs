@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using ActorLlama.Model;
@@ -24,28 +25,32 @@ internal readonly record struct BatchOutput(ImmutableArray<int> Ids, ImmutableAr
             var payload = returned.Count == 0 ? null : BytesPayload.Rent(returned.Count * vocabulary * sizeof(float));
             for (var i = 0; i < returned.Count; i++)
                 backend.CopyRow(logits, returned[i], MemoryMarshal.Cast<byte, float>(payload!.Memory.Span).Slice(i * vocabulary, vocabulary));
-            var values = new float[sampledAt.Count == 0 ? 0 : vocabulary];
-            var ids = ImmutableArray.CreateBuilder<int>(sampledAt.Count);
-            var logProbs = ImmutableArray.CreateBuilder<TokenLogProbs>();
-            foreach (var (row, sequence) in sampledAt)
-            {
-                backend.CopyRow(logits, row, values);
-                ids.Add(Choose(values, sequence, caches));
-                if (sequence.LogProbs is not { } top) continue;
-                if (sequence.Sampling!.RepetitionPenalty != 1) backend.CopyRow(logits, row, values);
-                logProbs.Add(LogProbsOf(values, ids[^1], top));
-            }
-
-            return new(ids.MoveToImmutable(), logProbs.Count == 0 ? null : logProbs.DrainToImmutable(), payload);
+            var chosen = new (int Id, TokenLogProbs? LogProbs)[sampledAt.Count];
+            backend.ForEachRow(logits, sampledAt.Select(s => s.Row).ToArray(), (i, values) => chosen[i] = Choose(values, sampledAt[i].Sequence, caches));
+            ImmutableArray<TokenLogProbs> logProbs = [.. chosen.Select(c => c.LogProbs).OfType<TokenLogProbs>()];
+            return new([.. chosen.Select(c => c.Id)], logProbs.IsEmpty ? null : logProbs, payload);
         }
     }
 
-    private static int Choose(Span<float> logits, StageProtocol.BatchRows sequence, SequenceCaches caches)
+    private static (int Id, TokenLogProbs? LogProbs) Choose(ReadOnlySpan<float> logits, StageProtocol.BatchRows sequence, SequenceCaches caches)
     {
         var settings = ModelSampling.Of(sequence.Sampling!);
         var position = sequence.Start + sequence.Count;
-        if (settings.RepetitionPenalty != 1) Sampler.Penalize(logits, caches.Ids(sequence.Sequence, position), settings.RepetitionPenalty);
-        return Sampler.Choose(logits, settings, (uint)sequence.Choice, position);
+        var id = settings.RepetitionPenalty == 1
+            ? Sampler.Choose(logits, settings, (uint)sequence.Choice, position)
+            : ChoosePenalised(logits, settings, caches.Ids(sequence.Sequence, position), (uint)sequence.Choice);
+        return (id, sequence.LogProbs is { } top ? LogProbsOf(logits, id, top) : null);
+    }
+
+    private static int ChoosePenalised(ReadOnlySpan<float> logits, SamplingSettings settings, ReadOnlySpan<int> history, uint choice)
+    {
+        var rented = ArrayPool<float>.Shared.Rent(logits.Length);
+        var penalised = rented.AsSpan(0, logits.Length);
+        logits.CopyTo(penalised);
+        Sampler.Penalize(penalised, history, settings.RepetitionPenalty);
+        var id = Sampler.Choose(penalised, settings, choice, history.Length);
+        ArrayPool<float>.Shared.Return(rented);
+        return id;
     }
 
     private static TokenLogProbs LogProbsOf(ReadOnlySpan<float> logits, int id, int top)

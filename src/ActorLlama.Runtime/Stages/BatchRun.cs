@@ -48,11 +48,14 @@ internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int fir
         (_x, _attended, _input) = (null, attended, input);
     }
 
-    /// <summary>The shared expert, while the routed ones compute.</summary>
-    public void RunShared(TrunkStage stage)
+    /// <summary>The shared expert begins: it waits for routed ones of this device, until <see cref="CatchUp"/>.</summary>
+    public void BeginShared(TrunkStage stage) => _shared = stage.Shared(Layer, _input!);
+
+    /// <summary>The shared expert is computed now, if it was not beside routed ones.</summary>
+    public void CatchUp(TrunkStage stage)
     {
         if (_input is null) return;
-        _shared = stage.Shared(Layer, _input);
+        stage.CatchUp();
         _input.Normed.Dispose();
         _input = null;
     }
@@ -62,7 +65,7 @@ internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int fir
     {
         using (routed)
         {
-            RunShared(stage);
+            CatchUp(stage);
             _x = stage.Combine(_attended!, _shared!, routed);
         }
 

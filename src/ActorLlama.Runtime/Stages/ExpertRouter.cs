@@ -75,6 +75,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         _layers.Add(key, new ExpertLayer(dispatch.Routing, calls, new CallSpans(_node.Gauges.Metrics, dispatch.Span)));
         if (!Timers.IsTimerActive(nameof(RetryTick))) StartTicking();
         Perform(key, calls.Start(_routes, _node.NowMs), null);
+        Context.Parent.Tell(new RouterProtocol.Dispatched(dispatch.Batch, dispatch.Layer));
     }
 
     /// <summary>The tick ends itself when it finds nothing to do: a layer is too short to start and end a timer for.</summary>

@@ -8,11 +8,14 @@ namespace ActorLlama.Runtime.Stages;
 /// <summary>Between a stage and its router, on one device's thread. A message that is never received is disposed as a dead letter.</summary>
 internal static class RouterProtocol
 {
-    /// <summary>Have these rows computed by their experts. Answered by <see cref="Gathered"/> or <see cref="Lost"/>. The routing's rows change owner.</summary>
+    /// <summary>Have these rows computed by their experts. Answered by <see cref="Dispatched"/>, then by <see cref="Gathered"/> or <see cref="Lost"/>. The routing's rows change owner.</summary>
     public sealed record Dispatch(BatchId Batch, int Layer, Routing Routing, ActivityContext? Span = null) : INoSerializationVerificationNeeded, IDisposable
     {
         public void Dispose() => Routing.Dispose();
     }
+
+    /// <summary>All rows have been sent that can be.</summary>
+    public sealed record Dispatched(BatchId Batch, int Layer) : INoSerializationVerificationNeeded;
 
     /// <summary>All rows, in assignment order [T·k, D]; the receiver owns them.</summary>
     public sealed record Gathered(BatchId Batch, int Layer, Activation Rows) : INoSerializationVerificationNeeded, IDisposable

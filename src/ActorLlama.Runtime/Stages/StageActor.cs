@@ -41,8 +41,6 @@ internal sealed class StageActor : DeviceWorker
 
     private sealed record Continue(BatchId Batch) : INoSerializationVerificationNeeded;
 
-    private sealed record RunShared(BatchId Batch, int Layer) : INoSerializationVerificationNeeded;
-
     protected override void PreStart() => _load = WeightLoad<TrunkStage>.Start(
         _device.Loader, Self, _node.Time, _node.Model.AllowNaN,
         loading => TrunkStage.Load(
@@ -72,7 +70,7 @@ internal sealed class StageActor : DeviceWorker
             case LaneEnvelope { Message: StageProtocol.Run run } envelope: Start(run, envelope.Payload); break;
             case LaneEnvelope { Message: StageProtocol.Free free }: Free(free); break;
             case Continue next: WithRun(next.Batch, Advance); break;
-            case RunShared shared: WithRun(shared.Batch, run => RunSharedExpert(run, shared.Layer)); break;
+            case RouterProtocol.Dispatched dispatched: WithRun(dispatched.Batch, run => CatchUp(run, dispatched.Layer)); break;
             case RouterProtocol.Gathered gathered: Combine(gathered); break;
             case RouterProtocol.Lost lost: WithRun(lost.Batch, run => Fail(run, lost.Reason, lost.Message)); break;
             case DeviceProtocol.Wire wire: Wire(wire.PipelineEpoch); break;
@@ -174,7 +172,7 @@ internal sealed class StageActor : DeviceWorker
             var input = _stage.Route(run.Layer, attended);
             run.AwaitExperts(attended, input);
             _router.Tell(new RouterProtocol.Dispatch(run.Message.Batch, run.Layer, input.Routing, run.Span));
-            Self.Tell(new RunShared(run.Message.Batch, run.Layer));
+            run.BeginShared(_stage);
         }
         else
         {
@@ -183,9 +181,10 @@ internal sealed class StageActor : DeviceWorker
         }
     });
 
-    private void RunSharedExpert(BatchRun run, int layer)
+    /// <summary>Routed experts of this device have run by now, and the shared one with them: their turn came before this message's. If there are none it runs while others' do.</summary>
+    private void CatchUp(BatchRun run, int layer)
     {
-        if (run.Layer == layer) Guard(run, () => run.RunShared(_stage!));
+        if (run.Layer == layer) Guard(run, () => run.CatchUp(_stage!));
     }
 
     private void Combine(RouterProtocol.Gathered gathered)

@@ -7,8 +7,8 @@ namespace ActorLlama.Cli.Tests;
 public sealed class VerifyTests
 {
     [SharedTheory]
-    [InlineData("tiny-scout", "tiny-maverick", "--nodes 3 --expert-shards 2 --stages 2", "--nodes 3 --expert-shards 4 --stages 4")]
-    [InlineData("tiny-maverick", "tiny-scout", "--nodes 3 --expert-shards 8 --stages 2", "--nodes 3 --expert-shards 4", "--nodes 3 --expert-shards 2")]
+    [InlineData("tiny-scout", "tiny-maverick", "--nodes 3 --expert-shards 2 --stages 2", "--nodes 3 --expert-shards 4 --stages 4 actorllama.model.weight-memory=mapped")]
+    [InlineData("tiny-maverick", "tiny-scout", "--nodes 3 --expert-shards 8 --stages 2", "--nodes 3 --expert-shards 4 actorllama.model.weight-memory=mapped", "--nodes 3 --expert-shards 2")]
     public async Task Every_topology_gives_the_golden_tokens_and_the_same_bits(string model, string other, params string[] topologies)
     {
         var one = await OneNodeAsync(model, other);
@@ -25,7 +25,7 @@ public sealed class VerifyTests
 
     [SharedTheory]
     [InlineData("tiny-maverick", "--nodes 1 --dtype bfloat16")]
-    [InlineData("tiny-scout", "--nodes 3 --dtype bfloat16")]
+    [InlineData("tiny-scout", "--nodes 3 --dtype bfloat16 actorllama.model.weight-memory=mapped")]
     [InlineData("tiny-scout", "--nodes 1 --backend torch")]
     public async Task Bfloat16_and_the_other_backend_are_within_tolerance(string model, string options) =>
         await PassAsync(model, ["--model", ModelOf(model), .. options.Split(' ')]);

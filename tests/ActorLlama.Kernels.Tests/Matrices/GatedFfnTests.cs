@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace ActorLlama.Kernels.Tests;
 
 public sealed unsafe class GatedFfnTests
@@ -33,21 +35,79 @@ public sealed unsafe class GatedFfnTests
         Samples.AssertSameBits(expected, Run(x, wg, wu, wd, [(0, Rows)], round: true));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Two_jobs_at_once_give_the_bits_that_each_gives_alone(int threads)
+    {
+        const int otherHidden = 1030, otherRows = 9;
+        var (x, wg, wu, wd) = Inputs();
+        var (x2, wg2, wu2, wd2) = (Samples.Floats(5, otherRows * Width), Samples.Bf16Floats(6, otherHidden * Width), Samples.Bf16Floats(7, otherHidden * Width), Samples.Bf16Floats(8, Width * otherHidden));
+        using var team = new ThreadTeam(threads);
+        using var first = new Ffn(team, x, wg, wu, wd, Rows, Hidden);
+        using var second = new Ffn(team, x2, wg2, wu2, wd2, otherRows, otherHidden);
+        GatedFfn.Run(team, first.Job([(0, 1), (1, 2), (3, 3)], round: false));
+        GatedFfn.Run(team, second.Job([(0, otherRows)], round: true));
+        var (one, other) = (first.TakeY(), second.TakeY());
+        Assert.DoesNotContain(0f, one.Concat(other));
+        GatedFfn.Run(team, first.Job([(0, 1), (1, 2), (3, 3)], round: false), second.Job([(0, otherRows)], round: true));
+        Samples.AssertSameBits(one, first.TakeY());
+        Samples.AssertSameBits(other, second.TakeY());
+    }
+
     private static (float[] X, float[] Gate, float[] Up, float[] Down) Inputs() =>
         (Samples.Floats(1, Rows * Width), Samples.Bf16Floats(2, Hidden * Width), Samples.Bf16Floats(3, Hidden * Width), Samples.Bf16Floats(4, Width * Hidden));
 
     private static float[] Run(float[] x, float[] wg, float[] wu, float[] wd, (int First, int Rows)[] groups, bool round)
     {
         using var team = new ThreadTeam(2);
-        float[] gate = new float[Rows * Hidden], up = new float[Rows * Hidden], y = new float[Rows * Width];
-        fixed (byte* pg = Samples.Stored(wg, true), pu = Samples.Stored(wu, true), pd = Samples.Stored(wd, true))
-        fixed (float* px = x, ag = gate, au = up, py = y)
+        using var ffn = new Ffn(team, x, wg, wu, wd, Rows, Hidden);
+        GatedFfn.Run(team, ffn.Job(groups, round));
+        return ffn.TakeY();
+    }
+
+    /// <summary>One FFN's matrices, packed, its rows, and room for what comes of them.</summary>
+    private sealed class Ffn : IDisposable
+    {
+        private readonly PackedMatrix _gate, _up, _down;
+        private readonly float* _x, _ofGate, _ofUp, _y;
+        private readonly int _values;
+
+        public Ffn(ThreadTeam team, float[] x, float[] gate, float[] up, float[] down, int rows, int hidden)
         {
-            using var g = PackedMatrix.Pack((nint)pg, true, Hidden, Width, Width, 1, team);
-            using var u = PackedMatrix.Pack((nint)pu, true, Hidden, Width, Width, 1, team);
-            using var d = PackedMatrix.Pack((nint)pd, true, Width, Hidden, Hidden, 1, team);
-            GatedFfn.Run(team, [.. groups.Select(i => new FfnGroup(g.Panels, u.Panels, d.Panels, i.First, i.Rows))], px, ag, au, py, round);
+            (_gate, _up, _down) = (Pack(gate, hidden, Width), Pack(up, hidden, Width), Pack(down, Width, hidden));
+            _x = Room(x.Length);
+            _ofGate = Room(rows * hidden);
+            _ofUp = Room(rows * hidden);
+            _y = Room(x.Length);
+            _values = x.Length;
+            x.CopyTo(new Span<float>(_x, x.Length));
+
+            PackedMatrix Pack(float[] matrix, int outputs, int inputs)
+            {
+                fixed (byte* stored = Samples.Stored(matrix, true)) return PackedMatrix.Pack((nint)stored, true, outputs, inputs, inputs, 1, team);
+            }
         }
-        return y;
+
+        public FfnJob Job((int First, int Rows)[] groups, bool round) =>
+            new([.. groups.Select(i => new FfnGroup(_gate.Panels, _up.Panels, _down.Panels, i.First, i.Rows))], _x, _ofGate, _ofUp, _y, round);
+
+        /// <summary>What has come out; zeros afterwards.</summary>
+        public float[] TakeY()
+        {
+            var y = new Span<float>(_y, _values);
+            var values = y.ToArray();
+            y.Clear();
+            return values;
+        }
+
+        public void Dispose()
+        {
+            foreach (var matrix in (PackedMatrix[])[_gate, _up, _down]) matrix.Dispose();
+            foreach (var room in (nint[])[(nint)_x, (nint)_ofGate, (nint)_ofUp, (nint)_y]) NativeMemory.Free((void*)room);
+        }
+
+        private static float* Room(int values) => (float*)NativeMemory.AllocZeroed((nuint)values, sizeof(float));
     }
 }

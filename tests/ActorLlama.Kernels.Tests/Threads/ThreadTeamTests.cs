@@ -19,6 +19,39 @@ public sealed class ThreadTeamTests
         }
     }
 
+    [Theory]
+    [InlineData(1, 0, 4)]
+    [InlineData(2, 3, 0)]
+    [InlineData(2, 40, 3)]
+    [InlineData(5, 7, 200)]
+    public void Of_two_jobs_at_once_every_unit_runs_once(int threads, int first, int second)
+    {
+        using var team = new ThreadTeam(threads);
+        for (var round = 0; round < 2000; round++)
+        {
+            int[] runs = new int[first], others = new int[second];
+            team.ForBoth(new(first, (unit, _) => Interlocked.Increment(ref runs[unit])), new(second, (unit, _) => Interlocked.Increment(ref others[unit])));
+            Assert.All(runs.Concat(others), count => Assert.Equal(1, count));
+        }
+    }
+
+    [Fact]
+    public void Of_two_jobs_at_once_each_has_threads_of_its_own_while_it_lasts()
+    {
+        using var team = new ThreadTeam(2);
+        using var together = new Barrier(2);
+        var threads = new int[4];
+        // Each unit waits for one that another thread runs at the same time: of the other job, as both have as many.
+        team.ForBoth(new(2, (unit, thread) => Meet(unit, thread)), new(2, (unit, thread) => Meet(2 + unit, thread)));
+        Assert.Equal([0, 0, 1, 1], threads);
+
+        void Meet(int place, int thread)
+        {
+            threads[place] = thread;
+            Assert.True(together.SignalAndWait(TimeSpan.FromSeconds(30)));
+        }
+    }
+
     [Fact]
     public void An_idle_team_parks_and_wakes_for_the_next_job()
     {

@@ -97,6 +97,43 @@ public sealed class SameBitsTests : IClassFixture<SameBitsTests.Weights>
     }
 
     [Fact]
+    public void A_shared_expert_gives_the_same_bits_beside_routed_ones_and_alone()
+    {
+        using var backend = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);
+        using var trunk = TrunkStage.Load(backend, CpuModel.Config, LayerRange.All(CpuModel.Config), _weights);
+        using var experts = ExpertGroup.Load(backend, CpuModel.Config, 0, CpuModel.Config.Experts, _weights);
+        using var h = trunk.Embed(CpuModel.Prompt(7, 9));
+        using var input = trunk.Route(0, h);
+        using var routedAlone = experts.Run(0, input.Routing.Scaled, input.Routing.Experts);
+        using var read = trunk.Shared(0, input);
+        var expected = backend.Values(read);
+        using var beside = trunk.Shared(0, input);
+        using var routed = experts.Run(0, input.Routing.Scaled, input.Routing.Experts);
+        CpuModel.AssertSameBits(backend.Values(routedAlone), backend.Values(routed), "routed experts beside the shared one");
+        using var replaced = trunk.Shared(0, input);
+        trunk.Shared(0, input).Dispose();
+        using var caughtUp = trunk.Shared(0, input);
+        trunk.CatchUp();
+        input.Dispose();
+        foreach (var (values, what) in new[] { (beside, "beside routed ones"), (replaced, "before the next"), (caughtUp, "caught up") })
+            CpuModel.AssertSameBits(expected, backend.Values(values), what);
+    }
+
+    [Fact]
+    public void A_shared_expert_whose_rows_are_gone_before_it_runs_is_a_fault_unless_nobody_wants_it()
+    {
+        using var backend = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);
+        using var trunk = TrunkStage.Load(backend, CpuModel.Config, LayerRange.All(CpuModel.Config), _weights);
+        using var h = trunk.Embed(CpuModel.Prompt(7, 9));
+        var input = trunk.Route(0, h);
+        var shared = trunk.Shared(0, input);
+        input.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => backend.Values(shared));
+        shared.Dispose();
+        trunk.CatchUp();
+    }
+
+    [Fact]
     public void A_batch_that_is_run_twice_gives_the_same_bits()
     {
         using var backend = new CpuBackend(0, 2, ActivationType.Float32, CpuModel.Config);

@@ -64,6 +64,27 @@ public sealed class SamplerTests
     private static int[] HistoryOf(SafetensorsFixture golden, int row) =>
         golden.Ids("history").AsSpan(row * golden.Shape("history")[1], golden.Shape("history")[1]).ToArray();
 
+    /// <summary>By adding one weight after the other; the numbers here are whole, so sums are exact.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(256)]
+    [InlineData(1000)]
+    [InlineData(5000)]
+    public void A_number_is_looked_up_where_the_running_sum_passes_it(int width)
+    {
+        var random = new Random(width);
+        float[] logits = [.. Enumerable.Range(0, width).Select(id => id > 0 && random.Next(3) == 0 ? float.NegativeInfinity : 0)];
+        var left = Enumerable.Range(0, width).Where(id => logits[id] == 0).ToArray();
+        using var nucleus = new Nucleus(logits, 0, new(1, 1, 0, 0));
+        for (var place = 0; place < left.Length; place++)
+        {
+            Assert.Equal(left[place], nucleus.Invert((place + 0.25) / left.Length));
+            Assert.Equal(left[place], nucleus.Invert((place + 0.75) / left.Length));
+        }
+        Assert.Equal(left[0], nucleus.Invert(0));
+        Assert.Equal(left[^1], nucleus.Invert(1));
+    }
+
     [Fact]
     public void Greedy_takes_the_lowest_of_equal_ids() =>
         Assert.Equal(1, Sampler.Choose([0, 5, 5, 2], SamplingSettings.Greedy, 0, 0));

@@ -69,6 +69,7 @@ public sealed class SettingsTests
     [Theory]
     [InlineData("actorllama.plan.nodes=none", "actorllama.plan.nodes", "none")]
     [InlineData("actorllama.plan.nodes=0", "actorllama.plan.nodes", "0")]
+    [InlineData("actorllama.node.placement=numa", "actorllama.node.placement", "numa")]
     [InlineData("actorllama.model.dtype=float16", "actorllama.model.dtype", "float16")]
     [InlineData("actorllama.model.weight-memory=disk", "actorllama.model.weight-memory", "disk")]
     [InlineData("actorllama.model.weight-dtype=int4", "actorllama.model.weight-dtype", "int4")]

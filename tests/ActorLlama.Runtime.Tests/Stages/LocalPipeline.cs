@@ -84,10 +84,8 @@ internal sealed class LocalPipeline : IDisposable
     {
         using var h = stage.Attend(layer, x, rows);
         using var input = stage.Route(layer, h);
-        using var routed = _experts.Run(layer, input.Routing.Scaled, input.Routing.Experts);
         using var shared = stage.Shared(layer, input);
-        input.Routing.Dispose();
-        input.Normed.Dispose();
+        using var routed = _experts.Run(layer, input.Routing.Scaled, input.Routing.Experts);
         return stage.Combine(h, shared, routed);
     }
 }
