@@ -45,7 +45,7 @@ internal sealed class IdleCommand : AsyncCommand<IdleCommand.Settings>
         foreach (var nodes in settings.Nodes.Split(',').Select(n => int.Parse(n, CultureInfo.InvariantCulture)))
         {
             await using var cluster = await BenchCluster.StartAsync(new LocalClusterOptions(nodes, settings.Model) { Settings = [.. settings.Overrides] });
-            await cluster.Generate(new Random(1), promptTokens: 8, tokens: 64).ReadToEndAsync();
+            await cluster.Generate(new Random(1), promptTokens: 8, tokens: 64).ReadToEndAsync(cancellation);
             await WatchAsync("attached");
             await cluster.Connection.DisposeAsync();
             await WatchAsync("none");

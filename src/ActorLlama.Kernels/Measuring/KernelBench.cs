@@ -60,17 +60,34 @@ public sealed unsafe class KernelBench : IDisposable
     }
 
     /// <summary>An expert's gated FFN with matrices in packed panels.</summary>
-    public KernelFigure Expert(int rows)
-    {
-        var part = WeightPanels.PackedBytes(isBf16: true, _hidden, _width);
-        return Ffn("expert, packed", rows, at => new FfnGroup(
-            WeightPanels.Packed(at, true, _hidden, _width), WeightPanels.Packed((nint)(at + part), true, _hidden, _width), WeightPanels.Packed((nint)(at + 2 * part), true, _width, _hidden), 0, rows));
-    }
+    public KernelFigure Expert(int rows) => Ffn("expert, packed", rows, at => PackedAt(at, 0, rows));
 
     /// <summary>An expert's gated FFN, its [in,out] matrices read where they lie.</summary>
     public KernelFigure ExpertInPlace(int rows) => Ffn("expert, in place", rows, at => new FfnGroup(
         WeightPanels.InPlace(at, true, _width, 2L * _hidden, 0, _hidden), WeightPanels.InPlace(at, true, _width, 2L * _hidden, _hidden, _hidden),
         WeightPanels.InPlace(at + (nint)(4L * _width * _hidden), true, _hidden, _width, 0, _width), 0, rows));
+
+    /// <summary>A layer's experts when many sequences decode: a shared one over all rows, and routed ones of two rows each, one after the other or at once.</summary>
+    public KernelFigure SharedAndRouted(int rows, bool atOnce)
+    {
+        var expert = 6L * _width * _hidden;
+        var routed = (int)Math.Min(rows / 2, PoolBytes / expert - 1);
+        var bytes = (routed + 1) * expert;
+        var seconds = Time(bytes, at =>
+        {
+            var shared = new FfnJob([PackedAt((nint)(_pool + at), 0, rows)], _x, _gate, _up, _y, round: false);
+            // Rows behind those of the shared one.
+            var others = new FfnJob([.. Enumerable.Range(0, routed).Select(i => PackedAt((nint)(_pool + at + (i + 1) * expert), rows + 2 * i, 2))], _x, _gate, _up, _y, round: false);
+            if (atOnce)
+            {
+                GatedFfn.Run(_team, others, shared);
+                return;
+            }
+            GatedFfn.Run(_team, shared);
+            GatedFfn.Run(_team, others);
+        });
+        return new KernelFigure($"shared + {routed} of 2, {(atOnce ? "at once" : "apart")}", rows, seconds, bytes, 6.0 * (rows + 2 * routed) * _width * _hidden);
+    }
 
     /// <summary>The last positions of a sequence attend to all of it: 4 KV heads of 64, 4 queries each, float32 cache.</summary>
     public KernelFigure Attention(int rows, int context)
@@ -106,6 +123,13 @@ public sealed unsafe class KernelBench : IDisposable
         var bytes = 6L * _width * _hidden;
         var seconds = Time(bytes, at => GatedFfn.Run(_team, new FfnJob([groupAt((nint)(_pool + at))], _x, _gate, _up, _y, round: false)));
         return new KernelFigure(name, rows, seconds, bytes, 6.0 * rows * _width * _hidden);
+    }
+
+    private FfnGroup PackedAt(nint at, int firstRow, int rows)
+    {
+        var part = (nint)WeightPanels.PackedBytes(isBf16: true, _hidden, _width);
+        return new FfnGroup(
+            WeightPanels.Packed(at, true, _hidden, _width), WeightPanels.Packed(at + part, true, _hidden, _width), WeightPanels.Packed(at + 2 * part, true, _width, _hidden), firstRow, rows);
     }
 
     private static float* Values(long count) => (float*)NativeMemory.AlignedAlloc((nuint)count * sizeof(float), 64);

@@ -37,11 +37,7 @@ public sealed unsafe class ThreadTeam : IDisposable
         for (var i = 0; i < _workers.Length; i++)
         {
             var worker = i + 1;
-            _workers[i] = new Thread(() =>
-            {
-                if (processors is { Count: > 0 }) ProcessorAffinity.Keep([processors[worker]]);
-                Serve(worker);
-            }) { IsBackground = true, Name = $"kernels-{worker}" };
+            _workers[i] = new Thread(() => Serve(worker, processors is { Count: > 0 } ? processors[worker] : null)) { IsBackground = true, Name = $"kernels-{worker}" };
             _workers[i].Start();
         }
     }
@@ -122,8 +118,9 @@ public sealed unsafe class ThreadTeam : IDisposable
         NativeMemory.AlignedFree(_scratch);
     }
 
-    private void Serve(int worker)
+    private void Serve(int worker, int? processor)
     {
+        if (processor is { } own) ProcessorAffinity.Keep([own]);
         var done = 0L;
         while (AwaitJobAfter(done) is var job && job > done)
         {
