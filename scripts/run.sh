@@ -5,4 +5,4 @@
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
-exec "$root/scripts/actorllama" chat --model "$root/models/bard" --nodes 3 "$@"
+exec "$root/scripts/actorllama" chat --model "$root/models/bard-2" --nodes 3 "$@"
