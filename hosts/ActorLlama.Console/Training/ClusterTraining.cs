@@ -18,7 +18,6 @@ internal static class ClusterTraining
     /// <summary>Exit code 0 when all steps are made, that of an interruption when it was asked to end before. Throws <see cref="InvalidDataException"/> for what a person can mend.</summary>
     public static async Task<int> RunAsync(TrainCommand.Settings settings, RunFlags flags, CancellationToken end)
     {
-        CheckFlags(flags);
         var folder = TrainRules.FolderOf(flags);
         var start = RunStart.Of(folder, flags.Text("load_parameters_path"), flags.Text("load_full_state_path"), TrainJob.ShapeOf(flags));
         if (settings.Cluster is { } address)
@@ -78,13 +77,6 @@ internal static class ClusterTraining
         }
     }
 
-    /// <summary>What only one device can do, or nobody yet.</summary>
-    private static void CheckFlags(RunFlags flags)
-    {
-        if (flags.Truth("abort_on_nan_loss") != flags.Truth("abort_on_inf_loss"))
-            throw new InvalidDataException("Flags: abort_on_nan_loss and abort_on_inf_loss differ; over nodes a step that is not finite either ends the run or is left out. Set both alike.");
-    }
-
     /// <summary>The cluster's devices, once there are as many as wanted: memory in use and at hand of each one's node. Throws <see cref="InvalidDataException"/> when there never are.</summary>
     private static async Task<ImmutableArray<(string Name, long Used, long Total)>> DevicesAsync(ClusterConnection connection, int wanted, CancellationToken end)
     {
@@ -141,7 +133,7 @@ internal static class ClusterTraining
             Folder = folder is null ? null : Path.GetFullPath(folder.Path),
             Metrics = TrainJob.MetricsPath(flags, folder) is { } metrics ? Path.GetFullPath(metrics) : null,
             SavesAsync = flags.Truth("async_checkpointing"),
-            SkipsNotFinite = !flags.Truth("abort_on_nan_loss"),
+            NotFinite = TrainRules.NotFiniteOf(flags),
             MinDevices = devices,
             WaitsForReplacement = flags.Truth("wait_for_replacement"),
             Files = TrainJob.FilesOf(tokenizer).ToImmutableDictionary(),

@@ -69,9 +69,11 @@ internal sealed class RunFollower(ClusterConnection connection, RunSettings run,
     private void TellTimes()
     {
         if (_micros.Sum() is not (> 0 and var all)) return;
-        var (exchange, waiting) = (_micros[(int)StepPhase.Exchange], _micros[(int)StepPhase.Waiting]);
-        Console.Error.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"of the devices' time {(double)(all - exchange - waiting) / all:0 %} went to computing, {(double)exchange / all:0 %} to exchange, {(double)waiting / all:0 %} to waiting"));
+        string Share(params StepPhase[] phases) => string.Create(CultureInfo.InvariantCulture, $"{(double)phases.Sum(phase => _micros[(int)phase]) / all:0 %}");
+        StepPhase[] computing = [StepPhase.Trunk, StepPhase.Experts, StepPhase.Head, StepPhase.Sums, StepPhase.Update];
+        Console.Error.WriteLine(
+            $"of the devices' time {Share(computing)} went to computing ({string.Join(", ", computing.Select(phase => $"{phase} {Share(phase)}".ToLowerInvariant()))}), "
+            + $"{Share(StepPhase.Exchange)} to exchange, {Share(StepPhase.Waiting)} to waiting");
     }
 
     private void Tell(RunProtocol.Evaluation evaluation)

@@ -86,8 +86,7 @@ internal static class TrainJob
         {
             Cadence = TrainRules.CadenceOf(flags),
             EvalSteps = flags.Whole("eval_steps"),
-            StopsOnNaN = flags.Truth("abort_on_nan_loss"),
-            StopsOnInfinity = flags.Truth("abort_on_inf_loss"),
+            NotFinite = TrainRules.NotFiniteOf(flags),
             ConfigJson = start.ConfigJson,
             Files = FilesOf(tokenizer),
             DataFlags = DataFlagsOf(flags),

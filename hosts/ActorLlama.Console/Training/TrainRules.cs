@@ -1,3 +1,4 @@
+using ActorLlama.Planning.Training;
 using ActorLlama.Training.Data;
 using ActorLlama.Training.Runs;
 
@@ -30,6 +31,8 @@ internal static class TrainRules
     /// <summary>How often the run saves and evaluates itself.</summary>
     public static RunCadence CadenceOf(RunFlags flags) =>
         new(flags.Whole("steps"), flags.Truth("enable_checkpointing"), flags.Whole("checkpoint_period"), flags.Whole("eval_interval"));
+
+    public static NotFinitePolicy NotFiniteOf(RunFlags flags) => new(flags.Truth("abort_on_nan_loss"), flags.Truth("abort_on_inf_loss"));
 
     /// <summary>The run's folder; null when no base_output_directory is given.</summary>
     public static RunFolder? FolderOf(RunFlags flags) =>

@@ -30,6 +30,17 @@ internal abstract class ExpertKernel
         Products++;
         return TorchMath.Product(a, b);
     }
+
+    /// <summary>Adds a·b to <paramref name="sum"/>, in one pass over it where the types allow: with few rows an expert, passes over its matrix are what its gradient costs.</summary>
+    protected void AddProduct(Tensor sum, Tensor a, Tensor b)
+    {
+        if (a.dtype == sum.dtype && b.dtype == sum.dtype)
+        {
+            Products++;
+            sum.addmm_(a, b);
+        }
+        else sum.PlusInPlace(Multiply(a, b));
+    }
 }
 
 /// <summary>All experts for all rows: E times the products, in one call.</summary>
@@ -74,7 +85,7 @@ internal sealed class TiledKernel(int tileRows) : ExpertKernel
     public override void AddOuter(Tensor rows_AK, Tensor gradient_AN, ExpertRows of, Tensor sum_nKN)
     {
         foreach (var (expert, start, count) in Tiles(of))
-            sum_nKN.select(0, expert).PlusInPlace(Multiply(rows_AK.narrow(0, start, count).t(), gradient_AN.narrow(0, start, count)));
+            AddProduct(sum_nKN.select(0, expert), rows_AK.narrow(0, start, count).t(), gradient_AN.narrow(0, start, count));
     }
 
     private IEnumerable<(int Expert, int Start, int Count)> Tiles(ExpertRows of) => of.Groups.SelectMany(

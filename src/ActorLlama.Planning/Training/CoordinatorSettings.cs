@@ -16,8 +16,7 @@ public sealed record CoordinatorSettings(TrainedShape Shape, TrainingPlanOptions
     /// <summary>The gradient's norm is clipped to this; null: it is not.</summary>
     public double? ClipNorm { get; init; } = 1.0;
 
-    /// <summary>A step with a loss or gradient that is not finite is skipped; else it ends the run.</summary>
-    public bool SkipNotFinite { get; init; }
+    public NotFinitePolicy NotFinite { get; init; } = NotFinitePolicy.Stop;
 
     /// <summary>When a device is lost, wait for another instead of going on with those that are left.</summary>
     public bool WaitForReplacement { get; init; }

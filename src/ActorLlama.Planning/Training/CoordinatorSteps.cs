@@ -59,7 +59,7 @@ internal sealed partial class CoordinatorTurn
         State = State with { Phase = running };
         if (running.Reports.Count < State.Plan!.Devices.Length) return;
         var sums = Sum(running.Attempt, running.Reports.Values, Settings.Chunks);
-        if (sums.NotFinite is { } tensor && !Settings.SkipNotFinite)
+        if (sums.NotFinite is { } tensor && Settings.NotFinite.Stops(sums.Loss))
         {
             TellAll(new TrainingProtocol.Abort(State.Epoch, State.Plan.Id, running.Attempt));
             End(new TrainingOutcome.NotFinite(sums.Step, tensor));

@@ -1,3 +1,5 @@
+using ActorLlama.Planning.Training;
+
 namespace ActorLlama.Training.Runs;
 
 /// <summary>What a run does beside its steps.</summary>
@@ -8,11 +10,7 @@ public sealed record RunOptions
     /// <summary><c>eval_steps</c>: batches of an evaluation; below 1: all.</summary>
     public long EvalSteps { get; init; } = -1;
 
-    /// <summary><c>abort_on_nan_loss</c>; otherwise a step whose loss is no number is left out.</summary>
-    public bool StopsOnNaN { get; init; } = true;
-
-    /// <summary><c>abort_on_inf_loss</c>; otherwise a step whose loss is infinite is left out.</summary>
-    public bool StopsOnInfinity { get; init; } = true;
+    public NotFinitePolicy NotFinite { get; init; } = NotFinitePolicy.Stop;
 
     /// <summary>Text of the model's <c>config.json</c>, for checkpoints.</summary>
     public required string ConfigJson { get; init; }

@@ -56,8 +56,7 @@ public sealed record RunSettings
 
     public bool SavesAsync { get; init; } = true;
 
-    /// <summary>A step that is not finite is left out; else it ends the run.</summary>
-    public bool SkipsNotFinite { get; init; }
+    public NotFinitePolicy NotFinite { get; init; } = NotFinitePolicy.Stop;
 
     /// <summary>Devices that it waits for before it begins.</summary>
     public int MinDevices { get; init; } = 1;
@@ -106,7 +105,7 @@ public sealed record RunSettings
         {
             MinDevices = MinDevices,
             ClipNorm = Options.ClipNorm > 0 ? Options.ClipNorm : null,
-            SkipNotFinite = SkipsNotFinite,
+            NotFinite = NotFinite,
             WaitForReplacement = WaitsForReplacement,
             EnableCheckpointing = Cadence.SavesCheckpoints && Folder is not null,
             AsyncCheckpointing = SavesAsync,

@@ -44,9 +44,8 @@ public sealed class TrainingRun(LocalTrainer trainer, DataSet data, RunOptions o
 
     private void RefuseOrSkip(long step, string what, double loss)
     {
-        var stops = double.IsNaN(loss) ? options.StopsOnNaN : double.IsInfinity(loss) ? options.StopsOnInfinity : options.StopsOnNaN || options.StopsOnInfinity;
         var found = what == "loss" ? $"the loss is {loss}" : $"the gradient of {what} is not finite";
-        if (!stops)
+        if (!options.NotFinite.Stops(loss))
         {
             observer.Skipped(step, found);
             return;

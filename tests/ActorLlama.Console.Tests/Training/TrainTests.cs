@@ -46,7 +46,7 @@ public sealed class TrainTests : IDisposable
         ]);
         Assert.True(ended.ExitCode == 0, ended.Error);
         Assert.Matches(@"completed step: 4, seconds: [\d.]+, TFLOP/s/device: [\d.]+, Tokens/s/device: [\d.]+, total_weights: 96, loss: [\d.]+", ended.Output);
-        Assert.Matches(@"the run begins: step 0 is next, on 3 devices\nof the devices' time \d+ % went to computing, \d+ % to exchange, \d+ % to waiting\n$", ended.Error);
+        Assert.Matches(@"the run begins: step 0 is next, on 3 devices\nof the devices' time \d+ % went to computing \(trunk \d+ %, experts \d+ %, head \d+ %, sums \d+ %, update \d+ %\), \d+ % to exchange, \d+ % to waiting\n$", ended.Error);
         var losses = File.ReadAllLines(metrics).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("learning/loss").GetDouble()).ToArray();
         Assert.True(losses.Length == 5 && losses.All(double.IsFinite) && losses[^1] < losses[0], string.Join(' ', losses));
     }

@@ -57,12 +57,22 @@ public sealed class CoordinatorStepTests
     [Fact]
     public void Or_skips_the_step_as_configured()
     {
-        var world = new CoordinatorWorld(settings => settings with { SkipNotFinite = true }).Running();
+        var world = new CoordinatorWorld(settings => settings with { NotFinite = new(StopsOnNaN: false, StopsOnInfinity: true) }).Running();
         world.Report(double.NaN);
         Assert.All(world.Of<TrainingProtocol.Commit>(), commit => Assert.Null(commit.Message.Factor));
         world.Apply();
         Assert.Equal(new StateId("init", 1, 0), world.State.State);
         Assert.Equal("loss", Assert.Single(world.Effects.OfType<CoordinatorEffect.StepDone>()).Sums.NotFinite);
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public void Or_only_one_of_the_two_as_configured(double loss)
+    {
+        var world = new CoordinatorWorld(settings => settings with { NotFinite = new(double.IsNaN(loss), double.IsInfinity(loss)) }).Running();
+        world.Report(loss);
+        Assert.Equal(new TrainingOutcome.NotFinite(0, "loss"), world.Outcome);
     }
 
     [Fact]

@@ -52,7 +52,7 @@ internal sealed class SimulatedTraining
             new StateId("init", 0, 0), Steps: 3 + _random.Next(4))
         {
             MinDevices = devices,
-            SkipNotFinite = true,
+            NotFinite = new(false, false),
             ClipNorm = _random.Next(2) == 0 ? 1.0 : null,
             WaitForReplacement = _random.Next(3) == 0,
             EnableCheckpointing = _random.Next(8) > 0,

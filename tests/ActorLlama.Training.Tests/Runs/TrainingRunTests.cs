@@ -51,7 +51,7 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Contains("in step 0 the loss is NaN. Nothing of the step was applied", fault.Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_folder.PathOf("nan", "checkpoints")));
 
-        Assert.Equal(Steps, Run("skipping", told, isAsync: false, weights: BrokenWeights, change: options => options with { StopsOnNaN = false }));
+        Assert.Equal(Steps, Run("skipping", told, isAsync: false, weights: BrokenWeights, change: options => options with { NotFinite = new(StopsOnNaN: false, StopsOnInfinity: true) }));
         Assert.Equal(Enumerable.Range(0, Steps).Select(step => (long)step), told.Skipped);
         Assert.Empty(told.Steps);
         Assert.Equal(0, RunStart.Of(new RunFolder(_folder.PathOf("skipping")), "", "", null).Record!.Updates);
