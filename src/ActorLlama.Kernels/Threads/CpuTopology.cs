@@ -36,7 +36,7 @@ public sealed record CpuTopology(ImmutableArray<ImmutableArray<int>> Nodes)
         {
             var ends = part.Split('-');
             if (ends.Length > 2 || !int.TryParse(ends[0], NumberStyles.None, CultureInfo.InvariantCulture, out var first) || !int.TryParse(ends[^1], NumberStyles.None, CultureInfo.InvariantCulture, out var last))
-                throw new InvalidDataException($"Processors: \"{list.Trim()}\" is no list such as \"0-3,8\". Set actorllama.node.device-defaults.placement to \"off\".");
+                throw new InvalidDataException($"Processors: \"{list.Trim()}\" is no list such as \"0-3,8\". Set actorllama.node.placement to \"off\".");
             for (var processor = first; processor <= last; processor++) yield return processor;
         }
     }
