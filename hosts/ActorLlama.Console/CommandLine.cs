@@ -95,6 +95,7 @@ internal static class CommandLine
                 cluster.AddCommand<ClusterStatusCommand>("status").WithDescription("Show nodes, plan and state.");
                 cluster.AddCommand<ClusterEventsCommand>("events").WithDescription("Show what has happened: who was lost, and how it was mended.");
                 cluster.AddCommand<ClusterDrainCommand>("drain").WithDescription("Empty a node while the cluster serves, so that it can be stopped.");
+                cluster.AddCommand<ClusterAddCommand>("add").WithDescription("Wait for a node that joins, and give it its share of the model, while the cluster serves.");
                 cluster.AddCommand<ClusterRebalanceCommand>("rebalance").WithDescription("Move parts of the model to nodes that hold less, while the cluster serves.");
                 cluster.AddCommand<ClusterRollCommand>("roll").WithDescription("Start all nodes again, one after the other, while the cluster serves.");
                 cluster.AddCommand<ClusterSaveCommand>("save").WithDescription("Write the model that the cluster holds as a checkpoint.");

@@ -57,13 +57,18 @@ public static class ClusterProtocol
     [MessagePackObject]
     public sealed record Rebalance([property: Key(0)] bool DryRun) : IClusterMessage;
 
-    /// <summary>As <see cref="Drained"/>; with what all nodes hold before and after.</summary>
+    /// <summary>
+    /// As <see cref="Drained"/>; with what all nodes hold before and after, and which share of the experts' rows of late the busiest device computes before and after, 0 where too few
+    /// were counted.
+    /// </summary>
     [MessagePackObject]
     public sealed record Rebalanced(
         [property: Key(0)] string? Refusal,
         [property: Key(1)] ImmutableArray<Move> Moves,
         [property: Key(2)] ImmutableArray<int> Pauses,
-        [property: Key(3)] ImmutableArray<NodeBytes> Nodes) : IClusterMessage;
+        [property: Key(3)] ImmutableArray<NodeBytes> Nodes,
+        [property: Key(4)] double BusiestBefore = 0,
+        [property: Key(5)] double BusiestAfter = 0) : IClusterMessage;
 
     /// <summary>Weights, and KV that is reserved, on the devices of a node.</summary>
     [MessagePackObject]

@@ -78,7 +78,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             model = OpenModel(options);
             foreach (var device in options.Devices)
                 devices = devices.Add(new(
-                    device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name, device.Processors)));
+                    device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name, device.Processors, options.Model.LoadRate)));
             model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
             node = new ActorLlamaNode(model, devices, credentials);
             await node.RunAsync(options, training);
@@ -125,11 +125,14 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         NodeActors.Start(system, node, _devices, _end);
         cluster.RegisterOnMemberRemoved(() =>
         {
-            if (!_end.Told.IsCompleted) MayJoinAgainAt = Others;
+            if (!_end.Told.IsCompleted) MayJoinAgainAt = Through(Others, options.Cluster.Seeds, Address);
             _end.Fail("it was removed from the cluster");
         });
         await JoinAsync(cluster, options.Cluster);
     }
+
+    /// <summary>Nodes of the plan, then seeds: one that was removed before it had a plan knows nobody else. Never itself.</summary>
+    internal static ImmutableArray<string> Through(ImmutableArray<string> others, ImmutableArray<string> seeds, string self) => [.. others.Union(seeds).Where(node => node != self)];
 
     private static async Task JoinAsync(Cluster cluster, ClusterOptions options)
     {

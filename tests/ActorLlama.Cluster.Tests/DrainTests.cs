@@ -4,7 +4,7 @@ using Xunit.Abstractions;
 
 namespace ActorLlama.Cluster.Tests;
 
-/// <summary>All nodes are emptied, one after the other, and start again while sessions stream: none fails, and their tokens are those of a run that nothing disturbed.</summary>
+/// <summary>All nodes are emptied, one after the other, start again and get their share again while sessions stream: none fails, and their tokens are those of a run that nothing disturbed.</summary>
 public sealed class DrainTests(ITestOutputHelper output)
 {
     private const int Tokens = 250;
@@ -25,6 +25,10 @@ public sealed class DrainTests(ITestOutputHelper output)
         var order = await roll.CheckAsync(CancellationToken.None);
         Assert.Contains(order, o => o.Moves.Contains("layers", StringComparison.Ordinal));
         await roll.RunAsync([.. order.Select(o => o.Node.Node)], CancellationToken.None);
+        // The last to come back holds nothing: it is as one that joins.
+        var bare = (await cluster.StatusAsync()).Nodes.First(n => n.Stages.Length + n.Shards.Length == 0).Name;
+        Assert.NotEmpty((await NodeAdd.RunAsync(cluster.Connection, bare, s_within, told.Add, CancellationToken.None)).Moves);
+        Assert.EndsWith("and serves", NodeAdd.Holds(await cluster.StatusAsync(), bare), StringComparison.Ordinal);
         await rolled.CancelAsync();
 
         var after = await cluster.StatusAsync();

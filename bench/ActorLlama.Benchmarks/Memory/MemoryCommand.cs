@@ -13,9 +13,6 @@ internal sealed class MemoryCommand : AsyncCommand<MemoryCommand.Settings>
     private const int LongestPrompt = 300;
     private const int LongestAnswer = 200;
 
-    /// <summary>Bytes, in hexadecimal, that may be allocated before the garbage collector of a node runs.</summary>
-    private const string Generation0 = "400000";
-
     internal sealed class Settings : CommandSettings
     {
         [CommandOption("--model <DIR>")]
@@ -37,9 +34,8 @@ internal sealed class MemoryCommand : AsyncCommand<MemoryCommand.Settings>
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellation)
     {
-        // Left alone the collector lets tens of MiB of garbage gather before it runs, now more, now less: at rest they would hide what is lost.
-        Environment.SetEnvironmentVariable("DOTNET_GCGen0MaxBudget", Generation0);
-        // So would what is kept of finished sequences.
+        MemoryRules.HoldCollector();
+        // What is kept of finished sequences would hide what is lost.
         await using var cluster = await BenchCluster.StartAsync(
             new LocalClusterOptions(settings.Nodes, settings.Model) { Settings = ["actorllama.scheduler.prefix-sharing=off"] });
         var random = new Random(1);
@@ -49,14 +45,14 @@ internal sealed class MemoryCommand : AsyncCommand<MemoryCommand.Settings>
         for (var steps = 0; steps < settings.Steps; steps += perRound)
         {
             await Task.WhenAll(Enumerable.Range(0, Concurrent).Select(i => RunAsync(cluster, new Random(random.Next()), perRound)));
-            samples.Add(MemorySample.Of(steps + perRound, await cluster.AtRestAsync()));
-            AnsiConsole.MarkupLineInterpolated($"{samples[^1]}");
+            samples.Add(MemorySample.Of(steps + perRound, (await cluster.AtRestAsync()).Nodes));
+            AnsiConsole.MarkupLineInterpolated($"{samples[^1].At,7} steps: {samples[^1]}");
         }
 
-        if (settings.Plot is { } plot) MemoryPlot.Write(plot, samples);
+        if (settings.Plot is { } plot) MemoryPlot.Write(plot, "What the nodes hold at rest", "decode steps", samples);
         var faults = MemoryRules.Faults(samples);
         foreach (var fault in faults) AnsiConsole.MarkupLineInterpolated($"[red]{fault}[/]");
-        AnsiConsole.WriteLine($"{(faults.Length == 0 ? "flat" : "not flat")} over {settings.Steps} steps; a loss of {MemoryRules.SeenPerStep(samples):0} bytes a step would show");
+        AnsiConsole.WriteLine($"{(faults.Length == 0 ? "flat" : "not flat")} over {settings.Steps} steps; a loss of {MemoryRules.SeenPerUnit(samples):0} bytes a step would show");
         return faults.Length == 0 ? 0 : 1;
     }
 

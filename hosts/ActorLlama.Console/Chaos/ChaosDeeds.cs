@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using ActorLlama.Client;
 
@@ -9,11 +10,12 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_moved = TimeSpan.FromSeconds(60);
 
-    /// <summary>Begins at once; ends when the fault does.</summary>
+    /// <summary>Begins at once; ends when the fault does. Returns what of it was not as it must be, in words.</summary>
     /// <param name="fault">What is done.</param>
     /// <param name="node">The number, from 0, of the node that it is done to.</param>
+    /// <param name="tell">Told what happens, in lines.</param>
     /// <param name="cancellation">Ends it.</param>
-    public async Task DoAsync(ChaosFault fault, int node, CancellationToken cancellation)
+    public async Task<ImmutableArray<string>> DoAsync(ChaosFault fault, int node, Action<string> tell, CancellationToken cancellation)
     {
         var victim = cluster.Nodes[node];
         switch (fault.Do)
@@ -32,19 +34,36 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
                 await Task.Delay(fault.ForMs, cancellation);
                 await network.PlugAsync(node, isPlugged: true, cancellation);
                 break;
+            case ChaosDeed.Stall:
+                await StallAsync(node, fault.ForMs, cancellation);
+                break;
             case ChaosDeed.Drain:
                 await DrainAsync(victim.Name, isUndone: false, cancellation);
                 await NodeDrain.WaitAsync(connection, victim.Name, s_moved, _ => { }, cancellation);
                 await DrainAsync(victim.Name, isUndone: true, cancellation);
                 break;
             case ChaosDeed.Roll:
-                var roll = new RollingRestart(connection, s_moved, _ => { });
+                var roll = new RollingRestart(connection, s_moved, tell);
                 await roll.RunAsync([.. (await roll.CheckAsync(cancellation)).Select(o => o.Node.Node)], cancellation);
                 break;
+            case ChaosDeed.Scale:
+                return await new ChaosScaling(cluster, connection, tell).RunAsync(cancellation);
             case ChaosDeed.Burn:
-                await BurnAsync(cluster.Nodes.Count * Environment.ProcessorCount, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);
+                await BurnAsync(Environment.ProcessorCount, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);
                 break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(fault), fault.Do, "Chaos: no single deed.");
         }
+
+        return [];
+    }
+
+    private async Task StallAsync(int node, int forMs, CancellationToken cancellation)
+    {
+        var ports = (await connection.GetStatusAsync(s_answer, cancellation)).Nodes.ToLookup(n => n.Name == cluster.Nodes[node].Name, n => n.Lane.Port);
+        await network!.StallAsync(node, ports[true].Single(), ports[false], isStalled: true, cancellation);
+        await Task.Delay(forMs, cancellation);
+        await network.StallAsync(node, ports[true].Single(), ports[false], isStalled: false, cancellation);
     }
 
     private async Task DrainAsync(string node, bool isUndone, CancellationToken cancellation)
@@ -52,7 +71,7 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
         if ((await connection.DrainAsync(new(node, isUndone, DryRun: false), s_answer, cancellation)).Refusal is { } why) throw new InvalidDataException(why);
     }
 
-    /// <summary>Shells that count: they take as much of the cores as the nodes' threads do.</summary>
+    /// <summary>Shells that count.</summary>
     private static async Task BurnAsync(int processes, TimeSpan time, CancellationToken cancellation)
     {
         const string count = "while kill -0 $1 2>/dev/null; do i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; done";

@@ -14,8 +14,14 @@ internal sealed record ChaosFault
     /// <summary>How long all but a kill lasts.</summary>
     public int ForMs { get; init; } = 6000;
 
+    /// <summary>How often it is done to the same sessions, each time when all nodes are there again; they are opened anew as they end.</summary>
+    public int Times { get; init; } = 1;
+
     /// <summary>The longest pause allowed.</summary>
     public int BoundMs { get; init; } = 15_000;
+
+    /// <summary>Whether sessions are opened anew until it is over.</summary>
+    public bool IsLasting => Times > 1 || Do is ChaosDeed.Burn or ChaosDeed.Roll or ChaosDeed.Scale or ChaosDeed.Soak;
 }
 
 internal enum ChaosDeed
@@ -29,14 +35,23 @@ internal enum ChaosDeed
     /// <summary>The node's network is cut for a while: nothing is refused, nothing arrives. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
     Cut,
 
+    /// <summary>The node's lanes stand still for a while; all else of it is well. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
+    Stall,
+
     /// <summary>The node is emptied as <c>cluster drain</c> does, and may hold parts again.</summary>
     Drain,
 
     /// <summary>All nodes start again, one after the other, as <c>cluster roll</c> does. It meets everybody, whatever the role.</summary>
     Roll,
 
-    /// <summary>As many processes that do nothing but compute as the machine has cores, for each node: nobody may be taken for lost.</summary>
+    /// <summary>Two nodes more, added as <c>cluster add</c> does; then nodes are drained and stopped until two are left. It meets everybody.</summary>
+    Scale,
+
+    /// <summary>As many processes that do nothing but compute as the machine has cores: nobody may be taken for lost, nothing may be planned anew.</summary>
     Burn,
+
+    /// <summary>One random kill, freeze, drain or, with <see cref="ChaosScenario.Hosts"/>, cut every twenty seconds; what the nodes hold at rest must not grow.</summary>
+    Soak,
 }
 
 internal enum ChaosRole
@@ -58,6 +73,12 @@ internal enum ChaosRole
 
     /// <summary>The client came in there.</summary>
     Contact,
+
+    /// <summary>A part of the model is to be held there and is not loaded yet.</summary>
+    Target,
+
+    /// <summary>Any node: each in its turn.</summary>
+    Any,
 }
 
 internal enum ChaosPhase
@@ -73,4 +94,9 @@ internal enum ChaosPhase
 
     /// <summary>A stage was just killed, and there is no new plan yet.</summary>
     Replanning,
+
+    /// <summary>
+    /// A node is being emptied, the one with the role or else that of stage 0, and what it holds is being loaded elsewhere while it serves.
+    /// </summary>
+    HandOff,
 }

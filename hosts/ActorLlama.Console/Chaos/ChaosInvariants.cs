@@ -5,6 +5,11 @@ namespace ActorLlama.Cli;
 /// <summary>What must hold whatever was done: the tokens of the run that nothing disturbed, none missing, none twice, none later than the bound.</summary>
 internal static class ChaosInvariants
 {
+    /// <summary>Of the cluster's history, and of Akka's own lines.</summary>
+    private static readonly string[] s_alarms = ["Lost: ", "Planned: ", "UNREACHABLE"];
+
+    private const string StandsStill = "its lanes stand still";
+
     /// <summary>Each that did not hold, in words.</summary>
     public static IEnumerable<string> Broken(
         ChaosFault fault, bool hadRole, int inPhase, ImmutableArray<ImmutableArray<int>> expected, ImmutableArray<ChaosStream> streams, long since, bool ended)
@@ -15,11 +20,21 @@ internal static class ChaosInvariants
         for (var i = 0; i < streams.Length; i++)
         {
             if (streams[i].Failure is { } failure) yield return $"session {i} failed after {streams[i].Count} tokens: {failure}";
-            if (Difference(expected[i], streams[i].Ids) is { } difference) yield return $"session {i}: {difference}";
+            foreach (var difference in streams[i].Answers.Select(answer => Difference(expected[i], answer)).OfType<string>()) yield return $"session {i}: {difference}";
             var pause = streams[i].LongestPauseSince(since);
             if (pause.TotalMilliseconds > fault.BoundMs) yield return $"session {i} paused for {pause.TotalMilliseconds:0} ms, above {fault.BoundMs} ms";
         }
     }
+
+    /// <summary>What nodes and cluster said that they should not have, or did not say that they should have.</summary>
+    /// <param name="fault">What was done.</param>
+    /// <param name="said">Their lines since.</param>
+    public static IEnumerable<string> BrokenByHistory(ChaosFault fault, IEnumerable<string> said) => fault.Do switch
+    {
+        ChaosDeed.Burn => said.Where(line => s_alarms.Any(alarm => line.Contains(alarm, StringComparison.Ordinal))).Take(3).Select(line => $"nobody was lost, yet: {line}"),
+        ChaosDeed.Stall when !said.Any(line => line.Contains(StandsStill, StringComparison.Ordinal)) => [$"nobody said of the node that \"{StandsStill}\""],
+        _ => [],
+    };
 
     /// <summary>How the tokens differ from those of the run that nothing disturbed, or null.</summary>
     public static string? Difference(ImmutableArray<int> expected, ImmutableArray<int> actual)

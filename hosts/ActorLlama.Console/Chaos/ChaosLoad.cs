@@ -7,11 +7,15 @@ namespace ActorLlama.Cli;
 /// <summary>The sessions of a scenario: the same prompts and seeds each time they are opened, so that their tokens must be the same.</summary>
 internal sealed class ChaosLoad(ClusterConnection connection, ChaosScenario scenario, int vocabulary)
 {
-    /// <summary>Opens all sessions. Every other one draws its tokens; the rest take the likeliest.</summary>
+    /// <summary>Opens all sessions, and each anew when it has ended, as long as <paramref name="until"/> is not cancelled. Every other one draws its tokens; the rest take the likeliest.</summary>
     /// <param name="seed">Of the prompts.</param>
+    /// <param name="until">Cancelled from the beginning: each is opened once.</param>
     /// <param name="cancellation">Ends them.</param>
-    public ImmutableArray<ChaosStream> Open(int seed, CancellationToken cancellation) =>
-        [.. Enumerable.Range(0, scenario.Sessions).Select(i => ChaosStream.Read(connection.OpenSession(Request(seed, i)), cancellation))];
+    public ImmutableArray<ChaosStream> Open(int seed, CancellationToken until, CancellationToken cancellation) =>
+        [.. Enumerable.Range(0, scenario.Sessions).Select(i => ChaosStream.Read(() => connection.OpenSession(Request(seed, i)), until, cancellation))];
+
+    /// <summary>Opens each session once.</summary>
+    public ImmutableArray<ChaosStream> Open(int seed, CancellationToken cancellation) => Open(seed, new CancellationToken(canceled: true), cancellation);
 
     private GenerationRequest Request(int seed, int session) => new(GenerationRequest.Tokens(Prompt(seed, session)), scenario.Tokens)
     {

@@ -52,6 +52,14 @@ internal sealed class ChaosNetwork : IAsyncDisposable
     public Task PlugAsync(int node, bool isPlugged, CancellationToken cancellation) =>
         RunAsync($"link set {Cable(node)} {(isPlugged ? "up" : "down")}", cancellation);
 
+    /// <summary>Stops what the node sends over lanes, or lets it through again: from its own lane port, and to those of others. All else goes on.</summary>
+    public async Task StallAsync(int node, int own, IEnumerable<int> others, bool isStalled, CancellationToken cancellation)
+    {
+        var verb = isStalled ? "add" : "del";
+        await RunAsync($"-n {Namespace(node)} rule {verb} ipproto tcp sport {own} blackhole", cancellation);
+        foreach (var port in others.Distinct()) await RunAsync($"-n {Namespace(node)} rule {verb} ipproto tcp dport {port} blackhole", cancellation);
+    }
+
     public async ValueTask DisposeAsync()
     {
         for (var i = 0; i < _nodes; i++) await TryRunAsync($"netns del {Namespace(i)}");

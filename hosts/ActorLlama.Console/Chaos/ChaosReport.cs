@@ -10,20 +10,28 @@ internal static class ChaosReport
         to.WriteLine(
             $"       {outcome.InPhase} of {outcome.Sessions} sessions were in {fault.When}; longest pause {outcome.LongestPause.TotalMilliseconds:0} ms of {fault.BoundMs} ms "
             + $"({outcome.UndisturbedPause.TotalMilliseconds:0} ms undisturbed)");
+        foreach (var told in outcome.Told) to.WriteLine($"       {told}");
         foreach (var broken in outcome.Faults) to.WriteLine($"       {broken}");
         if (outcome.Faults.IsEmpty) return;
         foreach (var (ms, node, what) in outcome.Timeline) to.WriteLine($"       {ms,7:0} ms {node}: {what}");
     }
 
+    /// <summary>A table, in Markdown, of each fault over all seeds.</summary>
     public static void WriteSummary(IReadOnlyList<ChaosOutcome> outcomes, TextWriter to)
     {
         to.WriteLine();
+        to.WriteLine("| fault | sessions in | cluster | times | broken | pause: median | maximum | bound |");
+        to.WriteLine("|---|---|---|---|---|---|---|---|");
         foreach (var group in Groups(outcomes))
             to.WriteLine(
-                $"{group.Key.Do} {group.Key.Role} in {group.Key.When}, {group.Key.Scenario}: {group.Count()} times, {group.Count(o => !o.Faults.IsEmpty)} broken, "
-                + $"longest pause median {Median(group):0} ms, maximum {Maximum(group):0} ms, bound {group.First().Fault.BoundMs} ms");
+                $"| {Name(group.First().Fault)} | {group.Key.When} | {group.Key.Scenario} | {group.Sum(o => o.Fault.Times)} | {group.Count(o => !o.Faults.IsEmpty)} "
+                + $"| {Median(group) / 1000:0.00} s | {Maximum(group) / 1000:0.00} s | {group.First().Fault.BoundMs / 1000.0:0.0} s |");
+        to.WriteLine();
         to.WriteLine(outcomes.All(o => o.Faults.IsEmpty) ? "Every invariant held." : $"{outcomes.Count(o => !o.Faults.IsEmpty)} of {outcomes.Count} faults broke an invariant.");
     }
+
+    private static string Name(ChaosFault fault) =>
+        fault.Do is ChaosDeed.Roll or ChaosDeed.Burn or ChaosDeed.Scale or ChaosDeed.Soak ? $"{fault.Do}" : $"{fault.Do} {fault.Role}";
 
     public static object Summary(IReadOnlyList<ChaosOutcome> outcomes) => new
     {

@@ -74,7 +74,9 @@ internal sealed record ChaosScenario
         foreach (var fault in Faults)
         {
             if (fault.BoundMs < 1) return $"bound-ms is {fault.BoundMs}; it must be at least 1.";
-            if (fault.Do is ChaosDeed.Cut && !Hosts) return $"a fault is {fault.Do}; that needs hosts to be true.";
+            if (fault.Times is < 1 or > 1000) return $"times is {fault.Times}; it must be from 1 to 1000.";
+            if (fault.Times > 1 && fault.When != ChaosPhase.Decode) return $"times is {fault.Times} with when {fault.When}; only what meets decoding sessions can be done again to the same.";
+            if (fault.Do is ChaosDeed.Cut or ChaosDeed.Stall && !Hosts) return $"a fault is {fault.Do}; that needs hosts to be true.";
             if (fault.ForMs < 1) return $"for-ms is {fault.ForMs}; it must be at least 1.";
         }
 

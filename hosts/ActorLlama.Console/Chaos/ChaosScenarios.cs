@@ -5,6 +5,9 @@ namespace ActorLlama.Cli;
 /// <summary>The scenarios that have a name. Bounds are those that the operations document promises.</summary>
 internal static class ChaosScenarios
 {
+    /// <summary>So that parts take one to six seconds to load: loads of the sample model are over before one can look.</summary>
+    private const string SlowDisk = "actorllama.model.load-rate=3MiB";
+
     /// <summary>Loading is on top of what a loss without a replica costs: the sample model's parts load within this.</summary>
     private const int LoadingMs = 1500;
 
@@ -51,6 +54,33 @@ internal static class ChaosScenarios
                 Faults = [new ChaosFault { Role = ChaosRole.Supervisor, BoundMs = 300 }],
             },
         ],
+        ["kill-in-each-phase"] =
+        [
+            Phases("while prompts are computed") with
+            {
+                // Prompts of many batches, and nothing kept of those that were computed before.
+                PromptTokens = 400,
+                Tokens = 60,
+                Settings = ["actorllama.scheduler.prefill-chunk=32", "actorllama.scheduler.prefix-sharing=off"],
+                Faults = Kills(ChaosPhase.Prefill, ChaosRole.Expert, ChaosRole.Stage, ChaosRole.LaterStage, ChaosRole.Session, ChaosRole.Supervisor, ChaosRole.Contact),
+            },
+            Phases("while a node is emptied, by disks of 3 MiB/s") with
+            {
+                Settings = [SlowDisk],
+                Faults = Kills(
+                    ChaosPhase.HandOff, ChaosRole.Expert, ChaosRole.Stage, ChaosRole.LaterStage, ChaosRole.Target, ChaosRole.Session, ChaosRole.Supervisor, ChaosRole.Contact),
+            },
+            Phases("while a lost stage is loaded, from disks of 3 MiB/s") with
+            {
+                Settings = [SlowDisk],
+                Faults = Kills(ChaosPhase.Loading, ChaosRole.Target, ChaosRole.Expert, ChaosRole.Session, ChaosRole.Supervisor, ChaosRole.Contact),
+            },
+            Phases("before there is a new plan, then disks of 3 MiB/s") with
+            {
+                Settings = [SlowDisk],
+                Faults = Kills(ChaosPhase.Replanning, ChaosRole.Expert, ChaosRole.LaterStage, ChaosRole.Session, ChaosRole.Supervisor, ChaosRole.Contact),
+            },
+        ],
         ["kill-two"] =
         [
             new ChaosScenario
@@ -93,6 +123,42 @@ internal static class ChaosScenarios
                 ],
             },
         ],
+        ["partition-again"] =
+        [
+            new ChaosScenario
+            {
+                Name = "each node cut off in its turn, ten times",
+                Stages = 3,
+                Hosts = true,
+                Faults = [new ChaosFault { Do = ChaosDeed.Cut, Role = ChaosRole.Any, ForMs = 10_000, Times = 10 }],
+            },
+        ],
+        ["stall"] =
+        [
+            new ChaosScenario
+            {
+                Name = "lanes that stand still",
+                Stages = 3,
+                Hosts = true,
+                Faults =
+                [
+                    new ChaosFault { Do = ChaosDeed.Stall, Role = ChaosRole.LaterStage, ForMs = 12_000 },
+                    new ChaosFault { Do = ChaosDeed.Stall, Role = ChaosRole.Stage, ForMs = 12_000 },
+                    new ChaosFault { Do = ChaosDeed.Stall, Role = ChaosRole.Expert, ForMs = 12_000 },
+                ],
+            },
+        ],
+        ["scale"] =
+        [
+            new ChaosScenario
+            {
+                Name = "three nodes, five, two, three",
+                Stages = 2,
+                ExpertShards = 8,
+                Sessions = 16,
+                Faults = [new ChaosFault { Do = ChaosDeed.Scale, Role = ChaosRole.Any }],
+            },
+        ],
         ["drain-under-load"] =
         [
             new ChaosScenario
@@ -122,7 +188,19 @@ internal static class ChaosScenarios
             {
                 Name = "all cores busy",
                 Tokens = 400,
-                Faults = [new ChaosFault { Do = ChaosDeed.Burn, ForMs = 30_000, BoundMs = 6000 }],
+                Faults = [new ChaosFault { Do = ChaosDeed.Burn, Role = ChaosRole.Any, ForMs = 600_000, BoundMs = 6000 }],
+            },
+        ],
+        ["soak"] =
+        [
+            new ChaosScenario
+            {
+                Name = "a random fault every twenty seconds",
+                Stages = 2,
+                ExpertShards = 4,
+                // What is kept of finished sequences would hide what is lost.
+                Settings = ["actorllama.scheduler.prefix-sharing=off"],
+                Faults = [new ChaosFault { Do = ChaosDeed.Soak, Role = ChaosRole.Any, ForMs = 3_600_000 }],
             },
         ],
     }.ToImmutableDictionary();
@@ -133,6 +211,25 @@ internal static class ChaosScenarios
         : File.Exists(nameOrFile) ? ChaosScenario.Read(nameOrFile)
         : throw new InvalidDataException(
             $"Scenario: \"{nameOrFile}\" is neither a scenario nor a file. Scenarios are {string.Join(", ", All.Keys.Order(StringComparer.Ordinal).Select(n => $"\"{n}\""))}.");
+
+    /// <summary>Two nodes for the supervisor alone, three for the model: any can go, and the role of each is clear.</summary>
+    private static ChaosScenario Phases(string name) => new()
+    {
+        Name = name,
+        Nodes = 5,
+        Stages = 2,
+        ExpertShards = 3,
+        Roles = ImmutableDictionary<int, ImmutableArray<string>>.Empty
+            .Add(1, ["control"]).Add(2, ["control"]).Add(3, ["trunk", "experts"]).Add(4, ["trunk", "experts"]).Add(5, ["trunk", "experts"]),
+        Faults = [],
+    };
+
+    private static ImmutableArray<ChaosFault> Kills(ChaosPhase when, params ReadOnlySpan<ChaosRole> roles)
+    {
+        var faults = ImmutableArray.CreateBuilder<ChaosFault>();
+        foreach (var role in roles) faults.Add(new ChaosFault { Role = role, When = when });
+        return faults.ToImmutable();
+    }
 
     /// <summary>A node that has the trunk and the sessions, and no experts.</summary>
     private static ImmutableDictionary<int, ImmutableArray<string>> Trunk(int node) =>

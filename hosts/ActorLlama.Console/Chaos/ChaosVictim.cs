@@ -10,10 +10,12 @@ internal static class ChaosVictim
     /// <param name="role">The role.</param>
     /// <param name="contact">Address of the node that the client came in by.</param>
     /// <param name="random">Chooses among several.</param>
-    public static (NodeProtocol.Offer Node, string Holds)? Of(ClusterProtocol.Status status, ChaosRole role, string contact, Random random)
+    /// <param name="turn">With <see cref="ChaosRole.Any"/>: whose turn it is.</param>
+    public static (NodeProtocol.Offer Node, string Holds)? Of(ClusterProtocol.Status status, ChaosRole role, string contact, Random random, int turn = 0)
     {
         var candidates = status.Nodes.Where(n => Has(status, n, role, contact)).ToArray();
         if (candidates.Length == 0) return null;
+        if (role == ChaosRole.Any) candidates = [candidates[turn % candidates.Length]];
         var least = candidates.Min(n => Beside(status, n, role));
         candidates = [.. candidates.Where(n => Beside(status, n, role) == least)];
         var chosen = candidates[random.Next(candidates.Length)];
@@ -41,6 +43,9 @@ internal static class ChaosVictim
         ChaosRole.Supervisor => node.Node == status.Supervisor,
         ChaosRole.Session => node.Counters.Sessions > 0,
         ChaosRole.Contact => node.Node.Address == contact,
+        ChaosRole.Target => status.Plan.Stages.Concat(status.Plan.Incoming).Any(s => s.Device.Node == node.Node && !node.Stages.Any(h => h.Placement == s && h.Stage is not null))
+            || status.Plan.Shards.Any(s => s.Device.Node == node.Node && !node.Shards.Any(h => h.Placement == s && h.Expert is not null)),
+        ChaosRole.Any => true,
         _ => throw new ArgumentOutOfRangeException(nameof(role), role, "Chaos: unknown role."),
     };
 

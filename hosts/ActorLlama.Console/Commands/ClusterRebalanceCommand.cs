@@ -17,6 +17,9 @@ internal sealed class ClusterRebalanceCommand : AsyncCommand<ClusterRebalanceCom
         if (answer.Refusal is { } why) throw new InvalidDataException(why);
         foreach (var move in MovesText.Of(answer.Moves)) Console.Out.WriteLine(move);
         foreach (var node in answer.Nodes) Console.Out.WriteLine(Line(node));
+        if (answer.BusiestBefore > 0)
+            Console.Out.WriteLine(FormattableString.Invariant(
+                $"the busiest device computes {answer.BusiestBefore:P0} of the experts' rows{(answer.BusiestAfter == answer.BusiestBefore ? "" : FormattableString.Invariant($", then {answer.BusiestAfter:P0}"))}"));
         if (answer.Moves.IsEmpty)
         {
             Console.Out.WriteLine("nothing is worth moving");

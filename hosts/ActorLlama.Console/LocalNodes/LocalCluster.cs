@@ -15,11 +15,14 @@ internal sealed class LocalCluster : IAsyncDisposable
     private readonly ChildThread _children = new();
     private readonly List<LocalNode> _nodes = [];
 
+    /// <summary>Of each node: the how manieth it is, from 0, of all that were started.</summary>
+    private readonly List<int> _numbers = [];
+
     private readonly LocalClusterOptions _options;
     private readonly string _config;
 
     private bool _keepLogs;
-    private int _mended;
+    private int _mended, _started;
 
     private LocalCluster(LocalClusterOptions options, string config, string logFolder) =>
         (_options, _config, LogFolder, _keepLogs) = (options, config, logFolder, options.LogFolder is not null);
@@ -112,11 +115,27 @@ internal sealed class LocalCluster : IAsyncDisposable
         {
             string[] seeds = [.. _nodes.Where(node => !node.HasExited).Select(node => node.Address)];
             await _nodes[i].DisposeAsync();
-            _nodes[i] = await StartAsync(i, seeds, $".{++_mended}");
+            _nodes[i] = await StartAsync(_numbers[i], seeds, $".{++_mended}");
             await _nodes[i].WaitForAddressAsync(cancellation);
         }
 
         return ended.Length;
+    }
+
+    /// <summary>Starts one node more, which joins through the first that runs; returns it when it has told its address.</summary>
+    public async Task<LocalNode> GrowAsync(CancellationToken cancellation)
+    {
+        await AddAsync([Address], cancellation);
+        return _nodes[^1];
+    }
+
+    /// <summary>Stops a node in order; it is none of the cluster's any more.</summary>
+    public async Task RemoveAsync(LocalNode node)
+    {
+        await node.DisposeAsync();
+        var at = _nodes.IndexOf(node);
+        _nodes.RemoveAt(at);
+        _numbers.RemoveAt(at);
     }
 
     public async ValueTask DisposeAsync()
@@ -129,7 +148,8 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     private async Task AddAsync(string[] seeds, CancellationToken cancellation, bool wait = true)
     {
-        _nodes.Add(await StartAsync(_nodes.Count, seeds, ""));
+        _nodes.Add(await StartAsync(_started, seeds, ""));
+        _numbers.Add(_started++);
         if (wait) await _nodes[^1].WaitForAddressAsync(cancellation);
     }
 

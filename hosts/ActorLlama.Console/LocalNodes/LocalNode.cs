@@ -53,13 +53,17 @@ internal sealed partial class LocalNode : IAsyncDisposable
     /// <summary>Waits until the node has told its address. Throws <see cref="LocalNodeException"/> when it ends first.</summary>
     public async Task WaitForAddressAsync(CancellationToken cancellation)
     {
-        if (await _process.StandardOutput.ReadLineAsync(cancellation) is not { } line)
+        while (Address.Length == 0)
         {
-            await Exited.WaitAsync(cancellation);
-            throw Fault();
+            if (await _process.StandardOutput.ReadLineAsync(cancellation) is not { } line)
+            {
+                await Exited.WaitAsync(cancellation);
+                throw Fault();
+            }
+
+            Take(line);
         }
 
-        Address = AddressIn(line);
         _ = FollowAsync();
     }
 
@@ -103,7 +107,13 @@ internal sealed partial class LocalNode : IAsyncDisposable
     /// <summary>A node that joins again as a new one tells its new address.</summary>
     private async Task FollowAsync()
     {
-        while (await _process.StandardOutput.ReadLineAsync() is { } line) Address = AddressIn(line);
+        while (await _process.StandardOutput.ReadLineAsync() is { } line) Take(line);
+    }
+
+    /// <summary>While its actor system starts or ends, Akka may say something there too.</summary>
+    private void Take(string line)
+    {
+        if (line.StartsWith('{')) Address = AddressIn(line);
     }
 
     private static string AddressIn(string line)

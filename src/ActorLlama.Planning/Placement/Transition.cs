@@ -8,9 +8,9 @@ public static class Transition
 {
     /// <summary>
     /// The plan between both: it serves as <paramref name="current"/> does, and loads what <paramref name="target"/> wants elsewhere. It is <paramref name="target"/> itself where
-    /// nothing that serves would move, or where there is no room for both.
+    /// nothing that serves would move, or where there is no room for both. With <paramref name="grows"/> it is another one also where replicas are only added to what serves.
     /// </summary>
-    public static PlacementPlan Between(PlacementPlan current, PlacementPlan target, ImmutableArray<PlannedDevice> devices)
+    public static PlacementPlan Between(PlacementPlan current, PlacementPlan target, ImmutableArray<PlannedDevice> devices, bool grows = false)
     {
         var there = devices.Select(d => d.Id).ToHashSet();
         var moving = target.Stages.GroupBy(s => s.Pipeline)
@@ -20,7 +20,7 @@ public static class Transition
         ImmutableArray<ShardPlacement> outgoing = current.ExpertShards == target.ExpertShards
             ? [.. current.Shards.Where(s => there.Contains(s.Device) && !target.Shards.Any(t => (t.Shard, t.Replica) == (s.Shard, s.Replica)))]
             : [];
-        if (moving.Count == 0 && outgoing.IsEmpty) return target;
+        if (moving.Count == 0 && outgoing.IsEmpty && !grows) return target;
         var between = target with
         {
             Stages = [.. target.Stages.Where(s => !moving.Contains(s.Pipeline)).Concat(current.Stages.Where(s => moving.Contains(s.Pipeline)))

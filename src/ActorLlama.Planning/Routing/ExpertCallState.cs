@@ -15,11 +15,19 @@ public sealed class ExpertCallState
     private readonly BatchId _batch;
     private readonly int _layer;
     private readonly long _startedMs;
+    private readonly DeviceRows? _given;
     private long _deadlineMs;
     private readonly SortedDictionary<int, ShardCall> _open = [];
 
-    public ExpertCallState(BatchId batch, int layer, ImmutableArray<ShardGroup> groups, ExpertCallOptions options, long now)
+    /// <param name="batch">The batch.</param>
+    /// <param name="layer">The layer.</param>
+    /// <param name="groups">Its rows.</param>
+    /// <param name="options">Bounds.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="given">What the router has given to devices, counted here; null: not counted.</param>
+    public ExpertCallState(BatchId batch, int layer, ImmutableArray<ShardGroup> groups, ExpertCallOptions options, long now, DeviceRows? given = null)
     {
+        _given = given;
         _options = options;
         _batch = batch;
         _layer = layer;
@@ -70,7 +78,7 @@ public sealed class ExpertCallState
             return [Failure(reason, call)];
         if (reason != RefusalReason.Busy)
             return [.. Again([call], routes, now)];
-        if (routes.Fail(call.Return(), now).Pick(id.Shard, now) is { } other)
+        if (routes.Fail(call.Return(), now).Pick(id.Shard, now, _given) is { } other)
             return [SendTo(other, call, now)];
         call.NotBeforeMs = now + ((long)_options.BusyMs << Math.Min(call.Sends - 1, 10));
         return [];
@@ -159,7 +167,7 @@ public sealed class ExpertCallState
             return effects;
         foreach (var call in _open.Values)
         {
-            if (call.Route is not null || now < call.NotBeforeMs || routes.Pick(call.Group.Shard, now) is not { } route)
+            if (call.Route is not null || now < call.NotBeforeMs || routes.Pick(call.Group.Shard, now, _given) is not { } route)
                 continue;
             effects.Add(SendTo(route, call, now));
             if (IsOver)
@@ -174,6 +182,7 @@ public sealed class ExpertCallState
         if (call.Sends == _options.MaxSends)
             return Failure(RefusalReason.Failed, call);
         call.Send(route, now);
+        _given?.Give(route, call.Group.Rows.Length);
         return new ExpertCallEffect.Send(new(_batch, _layer, call.Group.Shard, call.Sends - 1), route, call.Group);
     }
 

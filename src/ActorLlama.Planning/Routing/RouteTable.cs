@@ -11,7 +11,7 @@ public sealed record RouteTable
 {
     private const int MaxDoublings = 4;
 
-    private ImmutableDictionary<int, ImmutableArray<Route>> _routes = ImmutableDictionary<int, ImmutableArray<Route>>.Empty;
+    private ImmutableDictionary<int, ImmutableArray<Placed>> _routes = ImmutableDictionary<int, ImmutableArray<Placed>>.Empty;
     private ImmutableDictionary<LaneTarget, Failure> _failed = ImmutableDictionary<LaneTarget, Failure>.Empty;
 
     /// <summary>An empty table of a node: every pick is null until routes come.</summary>
@@ -48,7 +48,7 @@ public sealed record RouteTable
             .GroupBy(r => r.Shard)
             .ToImmutableDictionary(
                 shard => shard.Key,
-                shard => shard.OrderByDescending(r => r.Target.Node == local).ThenBy(r => r.Replica).ToImmutableArray());
+                shard => shard.Select(r => new Placed(r, Distance(local, r))).OrderBy(p => p.Distance).ThenBy(p => p.Route.Replica).ToImmutableArray());
         return this with
         {
             PlanEpoch = routes.PlanEpoch,
@@ -59,23 +59,29 @@ public sealed record RouteTable
     }
 
     /// <summary>
-    /// The replica to call: on the own node, else the lowest; one that failed only when all did, the one whose rest ended first. Null: none
-    /// is loaded, or all are resting.
+    /// The replica to call: on the own node, else on the own host, else any; of equally near ones that on the device with the fewest rows, then the lowest. One that failed only when all
+    /// did, the one whose rest ended first. Null: none is loaded, or all are resting.
     /// </summary>
-    public Route? Pick(int shard, long now)
+    /// <param name="shard">The shard.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="given">What devices have been given; null: the lowest of the nearest.</param>
+    public Route? Pick(int shard, long now, DeviceRows? given = null)
     {
-        Route? rested = null;
-        var since = long.MaxValue;
-        foreach (var route in Loaded(shard))
+        Route? rested = null, nearest = null;
+        var (since, near) = (long.MaxValue, int.MaxValue);
+        foreach (var (route, distance) in Loaded(shard))
         {
-            if (!_failed.TryGetValue(route.Target, out var failed))
-                return route;
-            var ready = failed.AtMs + RestAfter(failed.InARow);
-            if (now >= ready && ready < since)
-                (rested, since) = (route, ready);
+            if (_failed.TryGetValue(route.Target, out var failed))
+            {
+                var ready = failed.AtMs + RestAfter(failed.InARow);
+                if (now >= ready && ready < since) (rested, since) = (route, ready);
+            }
+            else if (nearest is not { } known) (nearest, near) = (route, distance);
+            else if (distance > near) break;
+            else if (given is not null && given.Of(route) < given.Of(known)) nearest = route;
         }
 
-        return rested;
+        return nearest ?? rested;
     }
 
     /// <summary>The table in which this target has failed just now.</summary>
@@ -88,9 +94,14 @@ public sealed record RouteTable
     /// <summary>Whether a loaded replica of the shard is there, apart from failures.</summary>
     public bool Holds(int shard) => Loaded(shard).Length > 0;
 
+    private static int Distance(NodeId local, Route route) => route.Target.Node == local ? 0 : route.Target.Node.Host == local.Host ? 1 : 2;
+
     private long RestAfter(int inARow) => (long)RestMs << Math.Min(inARow - 1, MaxDoublings);
 
-    private ImmutableArray<Route> Loaded(int shard) => _routes.GetValueOrDefault(shard, []);
+    private ImmutableArray<Placed> Loaded(int shard) => _routes.GetValueOrDefault(shard, []);
+
+    /// <summary>Distance: 0 on the own node, 1 on the own host, 2 elsewhere.</summary>
+    private readonly record struct Placed(Route Route, int Distance);
 
     private readonly record struct Failure(long AtMs, int InARow);
 }

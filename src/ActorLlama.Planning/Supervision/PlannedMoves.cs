@@ -18,8 +18,11 @@ internal static class PlannedMoves
             .. stages.Select(s => new ClusterProtocol.Move(
                 $"layers {s.FirstLayer}-{s.FirstLayer + s.Layers - 1} of pipeline {s.Pipeline}", NameOf(s.Device), s.WeightBytes)),
             .. target.Shards.Where(s => !Pins.Holds(state.Plan, s)).Select(s => new ClusterProtocol.Move(
-                $"experts {s.FirstExpert}-{s.FirstExpert + s.Experts - 1}", NameOf(s.Device), s.WeightBytes)),
+                $"experts {s.FirstExpert}-{s.FirstExpert + s.Experts - 1}{(IsMore(state.Plan, target, s.Shard) ? ", another copy," : "")}", NameOf(s.Device), s.WeightBytes)),
         ];
         return (moves, [.. stages.Except(between.Incoming).Select(s => s.Pipeline).Distinct().Order()]);
     }
+
+    private static bool IsMore(PlacementPlan before, PlacementPlan after, int shard) =>
+        before.ExpertShards == after.ExpertShards && after.Shards.Count(s => s.Shard == shard) > before.Shards.Count(s => s.Shard == shard);
 }

@@ -15,6 +15,15 @@ public sealed record SupervisorOptions(
     long ResendMs = 300,
     long RoutesEveryMs = 1_000)
 {
+    /// <summary>Replicas of an expert shard at most, when its experts are busier than others and memory is spare; what <see cref="PlanOptions.Replicas"/> says or less: no more than that.</summary>
+    public int MaxReplicas { get; init; } = 1;
+
+    /// <summary>How often replicas are given to busy shards without anybody's asking; null: never.</summary>
+    public long? ReplicateEveryMs { get; init; }
+
+    /// <summary>How long the rows that experts computed are remembered: see <see cref="ExpertLoads"/>.</summary>
+    public long LoadMemoryMs { get; init; } = 60_000;
+
     /// <summary>False: the cluster only trains; its plans connect its nodes and place nothing.</summary>
     public bool Serves { get; init; } = true;
 }

@@ -30,7 +30,7 @@ internal static class SupervisorReasons
     private static string FewerReplicas(SupervisorState state)
     {
         var asked = state.Options.Plan.Replicas;
-        var planned = state.Plan.ExpertShards == 0 ? asked : state.Plan.Shards.Length / state.Plan.ExpertShards;
+        var planned = state.Plan.ExpertShards == 0 ? asked : state.Plan.Shards.GroupBy(s => s.Shard).Min(s => s.Count());
         return planned < asked ? $", each expert shard {planned} times instead of {asked}: devices for more are missing" : "";
     }
 

@@ -55,6 +55,7 @@ public static class SupervisorRules
             Offers = state.Offers.SetItem(offer.Node, offer),
             Refused = state.Refused.Remove(offer.Node),
             HighestEpoch = Math.Max(state.HighestEpoch, HeldPlan.HighestEpoch(offer)),
+            Loads = state.Loads.With(offer, nowMs, state.Options.LoadMemoryMs),
         };
         if (known is null && !HeldPlan.HasHistory(offer)) effects.Add(new SupervisorEffect.Note(EventKind.Joined, offer.Name, "it joined"));
         if (!next.IsFormed) return TryForm(next, nowMs, effects);
@@ -92,6 +93,7 @@ public static class SupervisorRules
             Refused = state.Refused.Remove(node),
             AssignedMs = state.AssignedMs.Remove(node),
             CutOff = state.CutOff.Remove(node),
+            Loads = state.Loads.Without(node),
             Unfit = state.Unfit.RemoveRange(state.Unfit.Keys.Where(d => d.Node == node)),
         };
         if (next.Offers.IsEmpty) return Forgotten(next);
@@ -111,7 +113,7 @@ public static class SupervisorRules
     {
         if (!state.IsFormed) return TryForm(state, nowMs, effects);
         if (state.PlanFailure is not null) return state;
-        var next = AssignBehind(state, state.Nodes, nowMs, effects);
+        var next = AssignBehind(Replicated(state, nowMs, effects), state.Nodes, nowMs, effects);
         return nowMs - next.ServedMs < next.Options.ResendMs ? next : ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
     }
 
@@ -158,9 +160,9 @@ public static class SupervisorRules
 
     /// <summary>From what serves to that plan, without a gap where there is room.</summary>
     private static SupervisorState MoveTo(
-        SupervisorState state, PlacementPlan target, PlacementPlan serving, string cause, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+        SupervisorState state, PlacementPlan target, PlacementPlan serving, string cause, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects, bool grows = false)
     {
-        var plan = HeldUnits.AllLoaded(state with { Plan = target }) ? target : Transition.Between(serving, target, state.Devices);
+        var plan = HeldUnits.AllLoaded(state with { Plan = target }) ? target : Transition.Between(serving, target, state.Devices, grows);
         var next = state with { Plan = plan, Target = ReferenceEquals(plan, target) ? null : target, HighestEpoch = target.Epoch, PlanFailure = null, Cause = cause };
         effects.Add(new SupervisorEffect.Note(EventKind.Planned, "", $"plan {target.Epoch}, because {cause}{Moves(next, serving)}"));
         next = Assign(next, next.Nodes, nowMs, effects);
@@ -169,8 +171,18 @@ public static class SupervisorRules
 
     private static SupervisorState Rebalanced(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects) =>
         state.State == ClusterState.Ready && RebalanceRules.Target(state) is var target && target.Epoch > state.Plan.Epoch
-            ? MoveTo(state, target, state.Plan, "it was asked to be rebalanced", nowMs, effects)
+            ? MoveTo(state, target, state.Plan, "it was asked to be rebalanced", nowMs, effects, grows: true)
             : state;
+
+    /// <summary>Now and then busy shards get more replicas by themselves.</summary>
+    private static SupervisorState Replicated(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (state.Options.ReplicateEveryMs is not { } every || state.State != ClusterState.Ready || nowMs - state.ReplicatedMs < every) return state;
+        var next = state with { ReplicatedMs = nowMs };
+        return RebalanceRules.Replicated(next, next.Plan) is var target && target.Epoch > next.Plan.Epoch
+            ? MoveTo(next, target, next.Plan, "some experts are busier than others", nowMs, effects, grows: true)
+            : next;
+    }
 
     /// <summary>Where everything is to go: what moves already goes on moving.</summary>
     internal static PlacementResult Placement(SupervisorState state, PlacementPlan serving, long epoch, ImmutableArray<PlannedDevice> devices)
@@ -178,7 +190,10 @@ public static class SupervisorRules
         var previous = devices.Any(d => d.IsLeaving) && state.Target is { } target && state.PlanFailure is null
             ? serving with { Stages = target.Stages, PipelineEpochs = target.PipelineEpochs }
             : serving;
-        return PlacementRules.Plan(state.Agreed!.Shape, devices, WithRoomFor(state.Options.Plan, devices, previous), previous, epoch);
+        var result = PlacementRules.Plan(state.Agreed!.Shape, devices, WithRoomFor(state.Options.Plan, devices, previous), previous, epoch);
+        return result is PlacementResult.Placed { Plan: var placed } && RebalanceRules.Spares(state) > 0
+            ? new PlacementResult.Placed(HotReplicas.Kept(serving, placed, devices, state.Options.MaxReplicas))
+            : result;
     }
 
     /// <summary>All that moves is loaded: from now on it serves, and what it replaces is given up.</summary>

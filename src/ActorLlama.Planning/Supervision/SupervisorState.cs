@@ -50,6 +50,12 @@ public sealed record SupervisorState
     /// <summary>Members whose lanes stand still: not planned with meanwhile.</summary>
     internal ImmutableHashSet<NodeId> CutOff { get; init; } = [];
 
+    /// <summary>How busy the experts are.</summary>
+    internal ExpertLoads Loads { get; init; } = ExpertLoads.None;
+
+    /// <summary>When it was last looked whether busy shards need more replicas.</summary>
+    internal long ReplicatedMs { get; init; }
+
     internal ImmutableDictionary<NodeId, string> Refused { get; init; } = ImmutableDictionary<NodeId, string>.Empty;
 
     /// <summary>The first accepted offer: it says what model this cluster serves.</summary>

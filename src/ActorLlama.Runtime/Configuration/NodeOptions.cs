@@ -69,5 +69,8 @@ public enum BackendKind
 /// </summary>
 public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string> Seeds, TimeSpan JoinTimeout, TimeSpan RejoinFor, bool DeclaresGone);
 
-/// <summary>The model of this node. <paramref name="Serves"/>: false where only its shape is there, to train.</summary>
-public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN, bool Serves);
+/// <summary>
+/// The model of this node. <paramref name="Serves"/>: false where only its shape is there, to train. <paramref name="LoadRate"/>: bytes that a device reads in a second at most while it
+/// loads; null: as many as it can.
+/// </summary>
+public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN, bool Serves, long? LoadRate = null);

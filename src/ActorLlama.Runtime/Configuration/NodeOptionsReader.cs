@@ -82,7 +82,8 @@ public static partial class NodeOptionsReader
         var weights = setting.OneOf(
             Root + "model.weight-dtype", setting.Text(Root + "model.weight-dtype"), ("stored", WeightType.Stored), ("int8", WeightType.Int8));
         var copies = setting.OneOf(Root + "model.weight-memory", setting.Text(Root + "model.weight-memory"), ("copied", true), ("mapped", false));
-        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"), setting.Flag(Root + "model.serve"));
+        var rate = setting.Text(Root + "model.load-rate") is "unlimited" ? (long?)null : Math.Max(1, setting.Bytes(Root + "model.load-rate"));
+        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"), setting.Flag(Root + "model.serve"), rate);
     }
 
     private static ImmutableArray<DeviceOptions> Devices(Setting setting, Config config)

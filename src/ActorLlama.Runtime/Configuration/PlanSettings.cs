@@ -20,6 +20,8 @@ internal static class PlanSettings
         (long)setting.Time(Root + "formation-timeout").TotalMilliseconds)
     {
         Serves = setting.Flag("actorllama.model.serve"),
+        MaxReplicas = setting.Number(Root + "max-replicas", 0, 64),
+        ReplicateEveryMs = setting.Text(Root + "replicate-every") is "never" ? null : (long)setting.Time(Root + "replicate-every").TotalMilliseconds,
     };
 
     private static int? Chosen(int number) => number == 0 ? null : number;

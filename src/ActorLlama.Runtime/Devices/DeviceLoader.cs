@@ -16,11 +16,16 @@ internal sealed class DeviceLoader : IDisposable
 
     /// <param name="device">Name of the device.</param>
     /// <param name="processors">Where it stays, so that memory it fills is near; none: anywhere.</param>
-    public DeviceLoader(string device, ImmutableArray<int> processors = default)
+    /// <param name="rate">Bytes that its loads read in a second at most; null: as many as they can.</param>
+    public DeviceLoader(string device, ImmutableArray<int> processors = default, long? rate = null)
     {
+        Rate = rate;
         _thread = new Thread(() => Work(processors)) { IsBackground = true, Name = $"loader of {device}" };
         _thread.Start();
     }
+
+    /// <summary>Bytes that a load reads in a second at most; null: as many as it can.</summary>
+    public long? Rate { get; }
 
     /// <summary>Runs the job after those that wait. Its token ends the job when the device does.</summary>
     public void Run(Action<CancellationToken> job) => _jobs.Add(job);

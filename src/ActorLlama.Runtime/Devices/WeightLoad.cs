@@ -16,12 +16,15 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     private readonly TimeProvider _time;
     private readonly Action<long, LoadFault?> _report;
     private readonly IActorRef _owner;
+    private readonly long? _rate;
+    private long _begun;
+    private int _loader;
     private T? _loaded;
     private ExceptionDispatchInfo? _fault;
     private bool _isDisposed;
     private long _bytes, _told;
 
-    private WeightLoad(IActorRef owner, TimeProvider time, Action<long, LoadFault?> report) => (_owner, _time, _report) = (owner, time, report);
+    private WeightLoad(IActorRef owner, TimeProvider time, long? rate, Action<long, LoadFault?> report) => (_owner, _time, _rate, _report) = (owner, time, rate, report);
 
     /// <summary>Begins a load for the actor that calls.</summary>
     /// <param name="loader">Where.</param>
@@ -33,7 +36,7 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     public static WeightLoad<T> Start(
         DeviceLoader loader, IActorRef owner, TimeProvider time, bool allowNaN, Func<WeightLoading, T> load, Action<long, LoadFault?> report)
     {
-        var started = new WeightLoad<T>(owner, time, report);
+        var started = new WeightLoad<T>(owner, time, loader.Rate, report);
         report(0, null);
         loader.Run(end => started.Run(load, allowNaN, end));
         return started;
@@ -82,7 +85,8 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
         try
         {
             either.Token.ThrowIfCancellationRequested();
-            loaded = load(new WeightLoading(allowNaN, Count, either.Token));
+            (_begun, _loader) = (_time.GetTimestamp(), Environment.CurrentManagedThreadId);
+            loaded = load(new WeightLoading(allowNaN, bytes => Count(bytes, either.Token), either.Token));
         }
         catch (Exception e)
         {
@@ -103,12 +107,21 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
         _owner.Tell(new LoadMessage.Ended(this));
     }
 
-    private void Count(long bytes)
+    private void Count(long bytes, CancellationToken end)
     {
         var all = Interlocked.Add(ref _bytes, bytes);
+        Pace(all, end);
         var (told, now) = (Interlocked.Read(ref _told), _time.GetTimestamp());
         if (_time.GetElapsedTime(told, now) < s_tellEvery || Interlocked.CompareExchange(ref _told, now, told) != told) return;
         _owner.Tell(new LoadMessage.Progress(this, all));
+    }
+
+    /// <summary>Waits until so many bytes may have been read. The loader's own thread alone: those that help it have their share and no more.</summary>
+    private void Pace(long bytes, CancellationToken end)
+    {
+        if (_rate is not { } rate || Environment.CurrentManagedThreadId != _loader) return;
+        var early = TimeSpan.FromSeconds(bytes / (double)rate) - _time.GetElapsedTime(_begun);
+        if (early > TimeSpan.Zero) end.WaitHandle.WaitOne(early);
     }
 }
 

@@ -20,6 +20,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     private readonly NodeContext _node;
     private readonly NodeDevice _device;
     private readonly Dictionary<(BatchId Batch, int Layer), ExpertLayer> _layers = [];
+    private readonly DeviceRows _given = new();
     private RouteTable _routes;
     private LaneTarget _self;
     private long _tickedMs;
@@ -70,7 +71,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     {
         var shards = new ExpertShards(_node.Model.Config.Experts, Math.Max(1, _node.Board.Plan.ExpertShards));
         var groups = TokenGrouping.Group(dispatch.Routing.Experts, shards);
-        var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs);
+        var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs, _given);
         var key = (dispatch.Batch, dispatch.Layer);
         _layers.Add(key, new ExpertLayer(dispatch.Routing, calls, new CallSpans(_node.Gauges.Metrics, dispatch.Span)));
         if (!Timers.IsTimerActive(nameof(RetryTick))) StartTicking();
@@ -109,7 +110,9 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
 
     private void ChangeRoutes(NodeProtocol.Routes routes)
     {
+        var known = _routes;
         _routes = _routes.With(routes);
+        if (!ReferenceEquals(known, _routes)) _given.Clear();
         foreach (var (key, layer) in _layers.ToArray()) Perform(key, layer.Calls.RoutesChanged(_routes, _node.NowMs), null);
     }
 

@@ -30,6 +30,9 @@ public sealed class ChaosScenarioTests : IDisposable
     [InlineData("""{ "name": "x", "faults": [ { "bound-ms": 0 } ] }""", "bound-ms is 0")]
     [InlineData("""{ "name": "x", "faults": [ { "do": "cut" } ] }""", "needs hosts")]
     [InlineData("""{ "name": "x", "roles": { "9": ["trunk"] }, "faults": [ {} ] }""", "roles names node 9")]
+    [InlineData("""{ "name": "x", "faults": [ { "do": "stall" } ] }""", "needs hosts")]
+    [InlineData("""{ "name": "x", "faults": [ { "times": 0 } ] }""", "times is 0")]
+    [InlineData("""{ "name": "x", "faults": [ { "times": 2, "when": "prefill" } ] }""", "times is 2 with when Prefill")]
     [InlineData("""{ "name": "x", "fault": [] }""", "fault")]
     [InlineData("""{ "name": "x", "faults": [ { "do": "shout" } ] }""", "do")]
     public void What_is_wrong_with_a_scenario_is_said(string json, string fault) =>
@@ -46,6 +49,42 @@ public sealed class ChaosScenarioTests : IDisposable
         Assert.Equal("3 tokens, of which the first 1 of 3 are right", ChaosInvariants.Difference([1, 2, 3], [1, 9, 3]));
         Assert.Equal("2 tokens, of which the first 2 of 3 are right", ChaosInvariants.Difference([1, 2, 3], [1, 2]));
         Assert.Equal("4 tokens, of which the first 3 of 3 are right", ChaosInvariants.Difference([1, 2, 3], [1, 2, 3, 3]));
+    }
+
+    [Fact]
+    public void Every_role_is_met_in_every_phase()
+    {
+        var met = ChaosScenarios.All.Values.SelectMany(s => s).SelectMany(s => s.Faults).Where(f => f.Do == ChaosDeed.Kill).Select(f => (f.When, f.Role)).ToHashSet();
+        ChaosRole[] roles = [ChaosRole.Expert, ChaosRole.Stage, ChaosRole.LaterStage, ChaosRole.Supervisor, ChaosRole.Session, ChaosRole.Contact];
+        foreach (var phase in Enum.GetValues<ChaosPhase>())
+            foreach (var role in roles)
+                Assert.True(met.Contains((phase, role)) || IsLost(phase, role), $"{role} in {phase}");
+
+        // Stage 0 is what was lost just before; of the stages that are loaded then the target is killed.
+        static bool IsLost(ChaosPhase phase, ChaosRole role) => (phase, role) is (ChaosPhase.Replanning or ChaosPhase.Loading, ChaosRole.Stage);
+    }
+
+    [Fact]
+    public void Alarms_count_where_nobody_may_be_lost_and_their_want_where_somebody_must_be_named()
+    {
+        string[] quiet = ["State: Ready: all 3 parts of the model are loaded"];
+        string[] loud = [.. quiet, "Lost: nothing was heard of it for too long"];
+        Assert.Empty(ChaosInvariants.BrokenByHistory(new ChaosFault { Do = ChaosDeed.Burn }, quiet));
+        Assert.Contains("nothing was heard", Assert.Single(ChaosInvariants.BrokenByHistory(new ChaosFault { Do = ChaosDeed.Burn }, loud)), StringComparison.Ordinal);
+        Assert.Empty(ChaosInvariants.BrokenByHistory(new ChaosFault(), loud));
+        Assert.Single(ChaosInvariants.BrokenByHistory(new ChaosFault { Do = ChaosDeed.Stall }, quiet));
+        Assert.Empty(ChaosInvariants.BrokenByHistory(new ChaosFault { Do = ChaosDeed.Stall }, ["Fault: its lanes stand still: it is not used"]));
+    }
+
+    [Fact]
+    public void Memory_is_flat_when_the_last_quarter_holds_what_the_one_before_does()
+    {
+        Assert.Empty(MemoryRules.Faults([.. Enumerable.Range(0, 20).Select(i => Sample(i, 100 + (i < 10 ? -10 : i % 3)))]));
+        Assert.Contains("private bytes grew", Assert.Single(MemoryRules.Faults([.. Enumerable.Range(0, 20).Select(i => Sample(i, 100 + (2 * i)))])), StringComparison.Ordinal);
+        Assert.Contains("left at rest", Assert.Single(MemoryRules.Faults([.. Enumerable.Range(0, 20).Select(i => Sample(i, 100) with { Waiting = i == 7 ? 1 : 0 })])), StringComparison.Ordinal);
+        Assert.Contains("handles grew", Assert.Single(MemoryRules.Faults([.. Enumerable.Range(0, 20).Select(i => Sample(i, 100) with { Handles = i })])), StringComparison.Ordinal);
+
+        static MemorySample Sample(int at, long bytes) => new(at, 0, 0, 0, 0, 10, bytes, bytes);
     }
 
     private ImmutableArray<ChaosScenario> Read(string json)

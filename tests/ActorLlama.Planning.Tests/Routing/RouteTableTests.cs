@@ -1,4 +1,5 @@
 using ActorLlama.Planning.Routing;
+using ActorLlama.Protocol;
 using static ActorLlama.Planning.Tests.Routing.Loaded;
 
 namespace ActorLlama.Planning.Tests.Routing;
@@ -64,5 +65,36 @@ public sealed class RouteTableTests
 
         now += 10_000;
         Assert.NotNull(table.Fail(Target(1, 0, 0), now).Pick(0, now + 100));
+    }
+
+    [Fact]
+    public void Of_the_nearest_replicas_the_one_on_the_device_with_the_fewest_rows_is_called()
+    {
+        var near = new RouteTable(new NodeId("here:1", 9), 50).With(Routes(
+            1, Shard(1, 0, 0), Shard(2, 0, 1), On("here:2", 1, 3), On("here:3", 1, 5), Shard(3, 1, 0), Shard(3, 2, 0), Shard(4, 2, 1), On("here:1", 2, 2)));
+        var given = new DeviceRows();
+        int[] taken = [.. Enumerable.Range(0, 4).Select(_ => Call(0, 10))];
+        Assert.Equal([0, 1, 0, 1], taken);
+        Assert.Equal([3, 5, 5, 5], new[] { Call(1, 30), Call(1, 10), Call(1, 10), Call(1, 10) });
+        Assert.Equal([2, 2], new[] { Call(2, 10), Call(2, 10) });
+        // Device 1 has 20 rows of shard 0, device 2 as many; what another shard gives counts as well.
+        given.Give(near.Pick(0, 0, given)!.Value, 5);
+        Assert.Equal(1, near.Pick(0, 0, given)!.Value.Replica);
+        Assert.Equal(5, near.Fail(new LaneTarget(new NodeId("here:2", 1), "x", 1), 0).Pick(1, 0, given)!.Value.Replica);
+        given.Clear();
+        Assert.Equal(0, Call(0, 1));
+
+        int Call(int shard, int rows)
+        {
+            var route = near.Pick(shard, 0, given)!.Value;
+            given.Give(route, rows);
+            return route.Replica;
+        }
+
+        static NodeProtocol.HeldShard On(string address, int shard, int replica)
+        {
+            var node = new NodeId(address, address == "here:1" ? 9 : 1);
+            return new(1, new(shard, replica, 0, 1, new(node, "cpu:0"), 0, 1), new LaneTarget(node, "x", 1), 0, 0, null);
+        }
     }
 }

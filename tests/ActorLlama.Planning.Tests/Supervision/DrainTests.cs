@@ -34,6 +34,33 @@ public sealed class DrainTests
         Assert.Equal(before.Shards.Where(s => s.Device.Node != leaving.Id), after.Plan.Shards.Intersect(before.Shards));
     }
 
+    [Property(MaxTest = 100, EndSize = 30)]
+    public void A_drain_moves_no_more_than_the_node_holds(byte[] history, bool replicated, int stages)
+    {
+        var cluster = SimulatedCluster.Ready(4, new PlanOptions(Stages: stages % 3 == 0 ? null : 1 + Math.Abs(stages % 3), Replicas: replicated ? 2 : 1));
+        foreach (var happening in history)
+        {
+            var nodes = cluster.Alive.Values.OrderBy(n => n.Id.Uid).ToArray();
+            switch (happening % 4)
+            {
+                case 0 when nodes.Length < 6: cluster.Up(cluster.Add()); break;
+                case 1 when nodes.Length > 3: cluster.Lose(nodes[happening / 4 % nodes.Length]); break;
+                case 2: cluster.Happens(new SupervisorEvent.RebalanceAsked()); break;
+                default: break;
+            }
+
+            cluster.Turn(4);
+        }
+
+        foreach (var node in cluster.Alive.Values)
+        {
+            var answer = DrainRules.Answer(cluster.State, new ClusterProtocol.Drain(node.Name, Undo: false, DryRun: true)).Answer;
+            var held = node.Offer().Stages.Sum(s => s.Placement.WeightBytes) + node.Offer().Shards.Sum(s => s.Placement.WeightBytes);
+            Assert.Null(answer.Refusal);
+            Assert.True(answer.Moves.Sum(m => m.Bytes) <= held, $"{node.Name} holds {held}: {string.Join("; ", answer.Moves)} by {cluster.State.Plan}");
+        }
+    }
+
     [Property(MaxTest = 60, EndSize = 40)]
     public void While_no_node_is_lost_every_part_serves_at_every_moment(byte[] history, bool replicated, bool twoPipelines)
     {

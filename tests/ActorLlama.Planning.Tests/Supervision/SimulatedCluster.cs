@@ -11,9 +11,9 @@ internal sealed class SimulatedCluster
 {
     private int _nodes;
 
-    public SimulatedCluster(PlanOptions? plan = null, int expected = 3, long memoryBytes = Devices.GiB, ModelShape? shape = null)
+    public SimulatedCluster(PlanOptions? plan = null, int expected = 3, long memoryBytes = Devices.GiB, ModelShape? shape = null, int maxReplicas = 0, long? replicateEveryMs = null)
     {
-        Options = new SupervisorOptions(plan ?? new PlanOptions(), expected);
+        Options = new SupervisorOptions(plan ?? new PlanOptions(), expected) { MaxReplicas = maxReplicas, ReplicateEveryMs = replicateEveryMs };
         MemoryBytes = memoryBytes;
         Shape = shape ?? Shapes.Tiny(6, 8);
         State = SupervisorState.Start(Options, Now);
@@ -45,9 +45,10 @@ internal sealed class SimulatedCluster
     public SimulatedNode[] Add(int count) => [.. Enumerable.Range(0, count).Select(_ => Add())];
 
     /// <summary>Members, offers, plan, loads: a cluster that is Ready.</summary>
-    public static SimulatedCluster Ready(int nodes = 3, PlanOptions? plan = null, long memoryBytes = Devices.GiB, ModelShape? shape = null)
+    public static SimulatedCluster Ready(
+        int nodes = 3, PlanOptions? plan = null, long memoryBytes = Devices.GiB, ModelShape? shape = null, int maxReplicas = 0, long? replicateEveryMs = null)
     {
-        var cluster = new SimulatedCluster(plan, nodes, memoryBytes, shape);
+        var cluster = new SimulatedCluster(plan, nodes, memoryBytes, shape, maxReplicas, replicateEveryMs);
         foreach (var node in cluster.Add(nodes)) cluster.Up(node);
         cluster.Turn(4);
         Assert.Equal(ClusterState.Ready, cluster.State.State);

@@ -105,9 +105,10 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
         }
     }
 
-    public void ComputeRows(long rows)
+    /// <summary>Each replica here computes so many rows for each of its shard's.</summary>
+    public void ComputeRows(Func<int, long> ofShard)
     {
-        foreach (var (key, held) in _shards.ToArray()) _shards[key] = held with { RowsComputed = held.RowsComputed + rows };
+        foreach (var (key, held) in _shards.ToArray()) _shards[key] = held with { RowsComputed = held.RowsComputed + ofShard(key.Item1) };
     }
 
     private LaneTarget Target(string what) => new(id, $"/user/node/{what}", ++_uids);

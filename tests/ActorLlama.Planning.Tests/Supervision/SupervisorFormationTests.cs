@@ -102,7 +102,7 @@ public sealed class SupervisorFormationTests
         var cluster = SimulatedCluster.Ready();
         foreach (var node in cluster.Alive.Values)
         {
-            node.ComputeRows(100);
+            node.ComputeRows(_ => 100);
             cluster.Offer(node);
             Assert.Empty(cluster.Effects);
             cluster.Offer(node);

@@ -72,6 +72,7 @@ public sealed class SettingsTests
     [InlineData("actorllama.node.placement=numa", "actorllama.node.placement", "numa")]
     [InlineData("actorllama.model.dtype=float16", "actorllama.model.dtype", "float16")]
     [InlineData("actorllama.model.weight-memory=disk", "actorllama.model.weight-memory", "disk")]
+    [InlineData("actorllama.model.load-rate=slow", "actorllama.model.load-rate", "slow")]
     [InlineData("actorllama.model.weight-dtype=int4", "actorllama.model.weight-dtype", "int4")]
     [InlineData("actorllama.cluster.port=99999", "actorllama.cluster.port", "99999")]
     [InlineData("actorllama.node.roles=[trunk, cook]", "actorllama.node.roles", "cook")]

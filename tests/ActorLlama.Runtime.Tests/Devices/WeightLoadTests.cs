@@ -10,7 +10,7 @@ public sealed class WeightLoadTests : IAsyncLifetime
     private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(20);
 
     private readonly ActorSystem _system = ActorSystem.Create("load");
-    private readonly DeviceLoader _loader = new("cpu:0");
+    private readonly DeviceLoader _loader = new("cpu:0", rate: null);
     private readonly BlockingCollection<(long Bytes, string? Fault)> _reports = [];
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -103,9 +103,32 @@ public sealed class WeightLoadTests : IAsyncLifetime
         Assert.False(second);
     }
 
+    [Fact]
+    public async Task A_load_with_a_rate_waits_until_its_bytes_are_due_and_ends_at_once_with_its_actor()
+    {
+        using var slow = new DeviceLoader("cpu:1", rate: 1000);
+        var passed = 0;
+        var owner = Owner(
+            loading =>
+            {
+                loading.BytesRead!(1_000_000);
+                passed++;
+                loading.Cancellation.ThrowIfCancellationRequested();
+                return new Weights();
+            },
+            slow);
+        Assert.Equal((0, null), Report());
+        Assert.Equal("loading", await owner.Ask<string>("state", s_soon));
+        Assert.Equal(0, passed);
+        Assert.True(await owner.GracefulStop(s_soon));
+        slow.Dispose();
+        Assert.Equal(1, passed);
+    }
+
     private (long, string?) Report() => _reports.TryTake(out var report, s_soon) ? report : throw new TimeoutException("No report came.");
 
-    private IActorRef Owner(Func<WeightLoading, Weights> load) => _system.ActorOf(Props.Create(() => new OwnerActor(_loader, load, _reports)));
+    private IActorRef Owner(Func<WeightLoading, Weights> load, DeviceLoader? loader = null) =>
+        _system.ActorOf(Props.Create(() => new OwnerActor(loader ?? _loader, load, _reports)));
 
     private sealed class Weights : IDisposable
     {
