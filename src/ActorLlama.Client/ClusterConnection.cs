@@ -74,7 +74,7 @@ public sealed class ClusterConnection : IAsyncDisposable
 
     /// <summary>Asks for parts to move to nodes that hold less, or for what would. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
     public Task<ClusterProtocol.Rebalanced> RebalanceAsync(bool dryRun, TimeSpan timeout, CancellationToken cancellation = default) =>
-        AskAsync<ClusterProtocol.Rebalanced>(new ClusterProtocol.Rebalance(dryRun), timeout, cancellation);
+        AskAsync<ClusterProtocol.Rebalanced>(new ClusterProtocol.Rebalance(dryRun, Guid.NewGuid().ToString("N")), timeout, cancellation);
 
     /// <summary>Asks for a drained node to end and start again. Throws <see cref="ClusterUnreachableException"/> without an answer in time.</summary>
     public Task<ClusterProtocol.Restarting> RestartAsync(string node, TimeSpan timeout, CancellationToken cancellation = default) =>

@@ -51,11 +51,11 @@ public static class ClusterProtocol
     public sealed record Move([property: Key(0)] string Part, [property: Key(1)] string To, [property: Key(2)] long Bytes);
 
     /// <summary>
-    /// Move parts of the model from the fullest devices to those that hold less, while the cluster serves. <paramref name="DryRun"/>: only say what would happen. Answered by
-    /// <see cref="Rebalanced"/>.
+    /// Move parts of the model from the fullest devices to those that hold less, while the cluster serves. <paramref name="DryRun"/>: only say what would happen. <paramref name="Id"/>:
+    /// the same when it is sent again for want of an answer; it then has the first one's answer. Answered by <see cref="Rebalanced"/>.
     /// </summary>
     [MessagePackObject]
-    public sealed record Rebalance([property: Key(0)] bool DryRun) : IClusterMessage;
+    public sealed record Rebalance([property: Key(0)] bool DryRun, [property: Key(1)] string Id = "") : IClusterMessage;
 
     /// <summary>
     /// As <see cref="Drained"/>; with what all nodes hold before and after, and which share of the experts' rows of late the busiest device computes before and after, 0 where too few

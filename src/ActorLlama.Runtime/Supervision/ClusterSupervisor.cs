@@ -28,6 +28,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     private ImmutableArray<PlannedDevice> _trainingOn = [];
     private SupervisorState _state;
     private ImmutableArray<ClusterProtocol.Event> _history = [];
+    private (string Id, ClusterProtocol.Rebalanced Answer) _rebalanced = ("", new(null, [], [], []));
 
     public ClusterSupervisor(NodeContext node, IActorRef experts)
     {
@@ -94,8 +95,10 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
 
     private void Rebalance(ClusterProtocol.Rebalance rebalance)
     {
-        Sender.Tell(RebalanceRules.Answer(_state));
-        if (!rebalance.DryRun) Step(new SupervisorEvent.RebalanceAsked());
+        var isNew = rebalance.Id.Length == 0 || rebalance.Id != _rebalanced.Id;
+        if (isNew) _rebalanced = (rebalance.Id, RebalanceRules.Answer(_state));
+        Sender.Tell(_rebalanced.Answer);
+        if (isNew && !rebalance.DryRun) Step(new SupervisorEvent.RebalanceAsked());
     }
 
     private void Restart(ClusterProtocol.Restart restart)
