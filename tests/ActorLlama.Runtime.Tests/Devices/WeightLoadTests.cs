@@ -107,10 +107,12 @@ public sealed class WeightLoadTests : IAsyncLifetime
     public async Task A_load_with_a_rate_waits_until_its_bytes_are_due_and_ends_at_once_with_its_actor()
     {
         using var slow = new DeviceLoader("cpu:1", rate: 1000);
+        using var began = new ManualResetEventSlim();
         var passed = 0;
         var owner = Owner(
             loading =>
             {
+                began.Set();
                 loading.BytesRead!(1_000_000);
                 passed++;
                 loading.Cancellation.ThrowIfCancellationRequested();
@@ -118,6 +120,7 @@ public sealed class WeightLoadTests : IAsyncLifetime
             },
             slow);
         Assert.Equal((0, null), Report());
+        Assert.True(began.Wait(s_soon));
         Assert.Equal("loading", await owner.Ask<string>("state", s_soon));
         Assert.Equal(0, passed);
         Assert.True(await owner.GracefulStop(s_soon));
