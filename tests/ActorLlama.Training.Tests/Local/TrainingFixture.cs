@@ -38,6 +38,23 @@ internal sealed class TrainingFixture : IDisposable
         return new ArrayData(_checkpoint.Get(name), values);
     });
 
+    /// <summary>
+    /// A trainer that has made the first two updates with gradients that are given, by name: of the mean loss, not clipped. Both are of the initial weights, since the first learning
+    /// rate is 0.
+    /// </summary>
+    public LocalTrainer TrainAfterTwo(IReadOnlyDictionary<string, float[]> gradients)
+    {
+        var (factor, rate) = (1 / Math.Max(1, Golden.Floats("grad_norm")[0]), Golden.Floats("lr")[1]);
+        return new LocalTrainer(
+            Config, Options,
+            name => Of(name, (w, g) => w - rate * (g / (Math.Abs(g) + 1e-8) + 0.1 * w)),
+            name => (Of(name, (_, g) => (0.9 * 0.1 + 0.1) * g), Of(name, (_, g) => (0.95 * 0.05 + 0.05) * g * g)),
+            updates: 2);
+
+        ArrayData Of(string name, Func<double, double, double> value) =>
+            new(_checkpoint.Get(name), [.. Initial(name).Zip(gradients[name], (w, g) => (float)value(w, factor * g))]);
+    }
+
     /// <summary>Name in the golden data, after "grad." or "delta.".</summary>
     public string KeyOf(string name) => _names.KeyOf(name);
 
