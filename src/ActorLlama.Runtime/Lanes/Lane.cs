@@ -189,7 +189,7 @@ internal sealed class Lane : IAsyncDisposable
     {
         socket.NoDelay = true;
         _node.Track(ServeAsync(new InboundConnection(
-            _node, new LaneStream(socket), socket.RemoteEndPoint?.ToString() ?? "unknown")));
+            _node, new NetworkStream(socket, ownsSocket: true), socket.RemoteEndPoint?.ToString() ?? "unknown")));
     }
 
     private async Task ServeAsync(InboundConnection connection)

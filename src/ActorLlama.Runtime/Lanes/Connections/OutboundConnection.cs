@@ -142,7 +142,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
             tcp.Dispose();
             throw;
         }
-        var stream = await LaneTls.ConnectAsync(new LaneStream(tcp), Lane.Credentials, endpoint, cancel).ConfigureAwait(false);
+        var stream = await LaneTls.ConnectAsync(new NetworkStream(tcp, ownsSocket: true), Lane.Credentials, endpoint, cancel).ConfigureAwait(false);
         var reader = new FrameReader(stream, Lane.Time);
         try
         {
