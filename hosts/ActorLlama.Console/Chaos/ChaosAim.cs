@@ -20,6 +20,9 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
     private const int MostIntoLoadMs = 400;
 
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
+    /// <summary>Just after a kill a question may have gone to the dead, and a load is short: ask again soon.</summary>
+    private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(300);
+
     private static readonly TimeSpan s_reached = TimeSpan.FromSeconds(60);
 
     /// <summary>Waits for the moment, and makes it where that needs another fault before. Throws <see cref="LocalNodeException"/> when it does not come.</summary>
@@ -94,10 +97,10 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
         var clock = Stopwatch.StartNew();
         while (true)
         {
-            if (await LocalCluster.TryGetStatusAsync(connection, cancellation) is { } now && isThere(now))
+            if (await LocalCluster.TryGetStatusAsync(connection, cancellation, s_soon) is { } now && isThere(now))
             {
                 await Task.Delay(random.Next(0, MostIntoLoadMs), cancellation);
-                return await LocalCluster.TryGetStatusAsync(connection, cancellation) ?? now;
+                return await LocalCluster.TryGetStatusAsync(connection, cancellation, s_soon) ?? now;
             }
 
             if (clock.Elapsed > s_reached) throw new LocalNodeException($"Chaos: \"{scenario.Name}\" did not come to where {what} within {s_reached.TotalSeconds} s (logs: {cluster.LogFolder})");

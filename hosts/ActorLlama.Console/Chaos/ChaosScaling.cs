@@ -53,7 +53,10 @@ internal sealed class ChaosScaling(LocalCluster cluster, ClusterConnection conne
     private async Task<IEnumerable<string>> JudgeAsync(string what, ClusterProtocol.Status before, long least, CancellationToken cancellation)
     {
         var known = Parts(before).Select(p => (p.Node.Node, p.Part)).ToHashSet();
-        var loaded = Parts(await connection.GetStatusAsync(ClusterWait.Answer, cancellation)).Where(p => !known.Contains((p.Node.Node, p.Part))).Sum(p => p.Bytes);
+        var after = await connection.GetStatusAsync(ClusterWait.Answer, cancellation);
+        // All that it held is loaded elsewhere, for a reason that is not this one's.
+        if (before.Nodes.FirstOrDefault(n => !after.Nodes.Any(a => a.Node == n.Node)) is { } lost) return [$"{what}: meanwhile {lost.Name} was lost"];
+        var loaded = Parts(after).Where(p => !known.Contains((p.Node.Node, p.Part))).Sum(p => p.Bytes);
         tell($"{what}: {ByteText.Of(loaded)} loaded, {ByteText.Of(least)} at least");
         return loaded > least * Slack ? [$"{what}: {ByteText.Of(loaded)} were loaded, above {Slack} times the least, {ByteText.Of(least)}"] : [];
     }

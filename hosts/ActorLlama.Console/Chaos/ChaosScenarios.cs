@@ -59,9 +59,9 @@ internal static class ChaosScenarios
             Phases("while prompts are computed") with
             {
                 // Prompts of many batches, and nothing kept of those that were computed before.
-                PromptTokens = 400,
+                PromptTokens = 200,
                 Tokens = 60,
-                Settings = ["actorllama.scheduler.prefill-chunk=32", "actorllama.scheduler.prefix-sharing=off"],
+                Settings = ["actorllama.scheduler.prefill-chunk=16", "actorllama.scheduler.prefix-sharing=off"],
                 Faults = Kills(ChaosPhase.Prefill, ChaosRole.Expert, ChaosRole.Stage, ChaosRole.LaterStage, ChaosRole.Session, ChaosRole.Supervisor, ChaosRole.Contact),
             },
             Phases("while a node is emptied, by disks of 3 MiB/s") with

@@ -95,11 +95,14 @@ internal sealed class LocalCluster : IAsyncDisposable
     }
 
     /// <summary>The cluster's status, or null when nobody answers just now.</summary>
-    public static async Task<ClusterProtocol.Status?> TryGetStatusAsync(ClusterConnection connection, CancellationToken cancellation)
+    /// <param name="connection">To the cluster.</param>
+    /// <param name="cancellation">Ends the waiting.</param>
+    /// <param name="answer">How long to wait for an answer; null: two seconds.</param>
+    public static async Task<ClusterProtocol.Status?> TryGetStatusAsync(ClusterConnection connection, CancellationToken cancellation, TimeSpan? answer = null)
     {
         try
         {
-            return await connection.GetStatusAsync(s_answer, cancellation);
+            return await connection.GetStatusAsync(answer ?? s_answer, cancellation);
         }
         catch (ClusterUnreachableException)
         {

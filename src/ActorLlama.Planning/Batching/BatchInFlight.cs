@@ -20,6 +20,9 @@ internal sealed record BatchInFlight(
     /// <summary>A batch sent after this attempt has been answered: that the devices are at work says no more of this one.</summary>
     public bool IsOvertaken { get; set; }
 
+    /// <summary>When this attempt is to be sent: it failed before, and rests. Null: it has been sent.</summary>
+    public long? DueMs { get; init; }
+
     public int Sampling => Parts.Count(p => p.Rows.Sampling is not null);
 
     public int LogProbs => Parts.Count(p => p.Rows.LogProbs is not null);

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Planning.Sessions;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Batching;
@@ -10,8 +11,13 @@ namespace ActorLlama.Planning.Batching;
 /// <param name="pipeline">The pipeline's number in the plan.</param>
 /// <param name="epoch">The epoch of its stages.</param>
 /// <param name="dropped">Sequences that the stages are to drop and have not been told of; the next batch takes them.</param>
-internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, long epoch, List<SequenceId> dropped)
+/// <param name="random">Draws how long a batch rests.</param>
+internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, long epoch, List<SequenceId> dropped, Random random)
 {
+    /// <summary>After the first failure a batch is sent again at once: what it was lost with is often back, and sessions wait.</summary>
+    private const int AtOnce = 1;
+
+    private readonly BackOff _rest = new(options.RetryMs, options.RetryMaxMs);
     private readonly List<BatchInFlight> _batches = [];
     private readonly List<SequenceId> _announced = [];
 
@@ -52,7 +58,7 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
     public void SignAll(long now)
     {
         foreach (var batch in _batches)
-            if (!batch.IsOvertaken)
+            if (!batch.IsOvertaken && batch.DueMs is null)
                 batch.SignMs = now;
     }
 
@@ -78,26 +84,41 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
         _batches.Remove(batch);
     }
 
-    /// <summary>The same rows again, or null when it had all its attempts, or nobody wants them: then the batch is over.</summary>
-    public SchedulerEffect.RunBatch? TryAgain(BatchInFlight batch, long now)
+    /// <summary>The same rows again, now or when they are <see cref="Due"/>. False when it had all its attempts, or nobody wants them: then the batch is over.</summary>
+    public bool TryAgain(BatchInFlight batch, long now, out SchedulerEffect.RunBatch? again)
     {
+        again = null;
         if (batch.Id.Attempt >= options.MaxAttempts || now - batch.FirstSentMs >= options.BatchLimitMs || batch.Parts.All(p => p.Sequence.Phase == SequencePhase.Leaving))
         {
             GiveUp(batch);
-            return null;
+            return false;
         }
 
         _batches.Remove(batch);
-        var again = batch with
+        var due = batch.Id.Attempt <= AtOnce ? now : now + _rest.DelayMs(batch.Id.Attempt - AtOnce - 1, random);
+        var next = batch with
         {
             Id = batch.Id with { Attempt = batch.Id.Attempt + 1 },
             Freed = batch.Freed.AddRange(TakeDropped()),
-            SignMs = now,
-            AskedMs = now,
+            SignMs = due,
+            AskedMs = due,
             IsOvertaken = false,
+            DueMs = due > now ? due : null,
         };
-        _batches.Add(again);
-        return again.ToEffect();
+        _batches.Add(next);
+        if (next.DueMs is null) again = next.ToEffect();
+        return true;
+    }
+
+    /// <summary>Batches that have rested: they are sent now.</summary>
+    public IEnumerable<SchedulerEffect.RunBatch> Due(long now)
+    {
+        foreach (var rested in _batches.FindAll(b => b.DueMs <= now))
+        {
+            var sent = rested with { DueMs = null, SignMs = now, AskedMs = now };
+            _batches[_batches.IndexOf(rested)] = sent;
+            yield return sent.ToEffect();
+        }
     }
 
     /// <summary>The batch is over without an answer: what it told the stages to drop is told again.</summary>

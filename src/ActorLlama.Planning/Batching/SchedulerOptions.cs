@@ -26,8 +26,14 @@ public sealed record SchedulerOptions
     /// <summary>How long a batch may take at all, with all its attempts.</summary>
     public int BatchLimitMs { get; init; } = 300_000;
 
-    /// <summary>How often a batch is sent before its sequences are refused.</summary>
-    public int MaxAttempts { get; init; } = 2;
+    /// <summary>How often a batch is sent before its sequences are refused: again at once after the first failure, later after <see cref="RetryMs"/>.</summary>
+    public int MaxAttempts { get; init; } = 3;
+
+    /// <summary>About how long a batch that failed twice rests before it is sent again; doubled with each failure more, up to <see cref="RetryMaxMs"/>, and drawn from the upper half of that.</summary>
+    public int RetryMs { get; init; } = 200;
+
+    /// <summary>How long a batch rests at most.</summary>
+    public int RetryMaxMs { get; init; } = 2000;
 
     /// <summary>A session that has not renewed its sequence for so long is dropped.</summary>
     public int RenewalMs { get; init; } = 10_000;
@@ -53,7 +59,7 @@ public sealed record SchedulerOptions
         [
             (nameof(MaxSequences), MaxSequences), (nameof(TokenBudget), TokenBudget), (nameof(PrefillChunk), PrefillChunk),
             (nameof(MaxBatchesInFlight), MaxBatchesInFlight), (nameof(BatchDeadlineMs), BatchDeadlineMs), (nameof(BatchLimitMs), BatchLimitMs),
-            (nameof(MaxAttempts), MaxAttempts), (nameof(RenewalMs), RenewalMs), (nameof(PriorityStepMs), PriorityStepMs),
+            (nameof(MaxAttempts), MaxAttempts), (nameof(RetryMs), RetryMs), (nameof(RetryMaxMs), RetryMaxMs), (nameof(RenewalMs), RenewalMs), (nameof(PriorityStepMs), PriorityStepMs),
             (nameof(MaxPositions), MaxPositions),
         ];
         foreach (var (name, value) in positive)

@@ -31,13 +31,14 @@ public sealed class SchedulerState
     /// <param name="options">Bounds.</param>
     /// <param name="pipeline">The pipeline's number in the plan.</param>
     /// <param name="pipelineEpoch">The epoch of its stages: KV and batches of another are never met.</param>
-    public SchedulerState(SchedulerOptions options, int pipeline, long pipelineEpoch)
+    /// <param name="random">Draws how long batches that failed rest.</param>
+    public SchedulerState(SchedulerOptions options, int pipeline, long pipelineEpoch, Random random)
     {
         (_options, _id) = (options, (pipeline, pipelineEpoch));
         _kv = new(options.Kv, options.SharesPrefixes);
         _queue = new(options, _kv);
         _picker = new(options, _queue, _kv, () => new((pipelineEpoch << 32) | ++_sequences, pipeline));
-        _batches = new(options, pipeline, pipelineEpoch, _kv.Dropped);
+        _batches = new(options, pipeline, pipelineEpoch, _kv.Dropped, random);
     }
 
     /// <summary>What it holds now, and has done.</summary>
@@ -155,7 +156,7 @@ public sealed class SchedulerState
             now);
     }
 
-    /// <summary>Deadlines of batches, sessions that are silent, and frees that no batch has carried. Call it a few times a second.</summary>
+    /// <summary>Deadlines of batches and those that rest, sessions that are silent, and frees that no batch has carried. Call it a few times a second.</summary>
     public ImmutableArray<SchedulerEffect> Tick(long now)
     {
         foreach (var sequence in _sessions.Values.Where(s => now - s.RenewedMs > _options.RenewalMs).ToList())
@@ -163,6 +164,7 @@ public sealed class SchedulerState
         List<SchedulerEffect> effects = [];
         foreach (var batch in _batches.Late(now))
             effects.AddRange(Retry(batch, RefusalReason.Failed, $"no answer from the pipeline, nor work on it, within {_options.BatchDeadlineMs} ms", now));
+        effects.AddRange(_batches.Due(now));
         if (_batches.ShouldAsk(now))
             effects.Add(new SchedulerEffect.AskDevices());
         return Go(effects, now, flush: true);
@@ -203,8 +205,8 @@ public sealed class SchedulerState
 
     private List<SchedulerEffect> Retry(BatchInFlight batch, RefusalReason reason, string why, long now)
     {
-        if (_batches.TryAgain(batch, now) is { } again)
-            return [again];
+        if (_batches.TryAgain(batch, now, out var again))
+            return again is null ? [] : [again];
         var told = reason is RefusalReason.NotReady or RefusalReason.Loading ? RefusalReason.NotReady : RefusalReason.Failed;
         List<SchedulerEffect> effects = [];
         foreach (var (sequence, _, _) in batch.Parts)

@@ -36,7 +36,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
             MaxPositions = node.Model.Config.MaxPositions,
             Kv = KvRoom.Of(node.Model.Shape, plan.KvPositions, plan.KvSequences),
         };
-        _state = new SchedulerState(options, pipeline, epoch);
+        _state = new SchedulerState(options, pipeline, epoch, new Random());
     }
 
     public static Props Props(NodeContext node, int pipeline, long epoch) =>

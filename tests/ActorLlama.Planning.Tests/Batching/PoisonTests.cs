@@ -7,7 +7,7 @@ namespace ActorLlama.Planning.Tests.Batching;
 /// <summary>Batches that kill what runs them.</summary>
 public sealed class PoisonTests
 {
-    private readonly SchedulerState _state = new(new SchedulerOptions { MaxBatchesInFlight = 1 }, 0, 1);
+    private readonly SchedulerState _state = new(new SchedulerOptions { MaxBatchesInFlight = 1 }, 0, 1, new Random(1));
 
     [Fact]
     public void A_batch_that_killed_is_taken_apart_and_only_who_kills_alone_is_refused()

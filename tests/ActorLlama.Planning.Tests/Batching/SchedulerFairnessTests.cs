@@ -14,7 +14,7 @@ public sealed class SchedulerFairnessTests
     public void Long_prompts_delay_each_token_of_the_others_by_at_most_one_chunk(int batchesInFlight, int longPrompts)
     {
         var options = new SchedulerOptions { TokenBudget = 300, PrefillChunk = 128, MaxBatchesInFlight = batchesInFlight };
-        var state = new SchedulerState(options, 0, 1);
+        var state = new SchedulerState(options, 0, 1, new Random(1));
         var batches = new Queue<SchedulerEffect.RunBatch>();
         var promptRows = new Dictionary<SessionId, int>();
         var worst = 0;

@@ -22,7 +22,7 @@ public sealed class SchedulerKvTests
     [Fact]
     public void A_prompt_is_let_in_when_its_blocks_are_free_beside_one_more_for_each_that_runs()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         state.Submit(Request("a", 0, 100), "a", 0);
         Assert.Equal((1, 2L), (state.Load.Running, state.Load.Whole.Used));
         state.Submit(Request("b", 500, 100), "b", 0);
@@ -35,7 +35,7 @@ public sealed class SchedulerKvTests
     [Fact]
     public void When_blocks_run_out_the_youngest_gives_its_own_and_begins_anew_from_all_its_tokens()
     {
-        var state = new SchedulerState(_options with { Kv = Whole(3) }, 0, 1);
+        var state = new SchedulerState(_options with { Kv = Whole(3) }, 0, 1, new Random(1));
         var batch = Batch(state.Submit(Request("old", 0, 63), "old", 0));
         state.Submit(Request("young", 500, 62), "young", 0);
         batch = Batch(state.Ran(new(batch.Batch, [7]), 0));
@@ -61,7 +61,7 @@ public sealed class SchedulerKvTests
     [Fact]
     public void A_prompt_that_begins_like_another_takes_over_its_complete_blocks()
     {
-        var state = new SchedulerState(_options with { Kv = Whole(10) }, 0, 1);
+        var state = new SchedulerState(_options with { Kv = Whole(10) }, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 0, 150), "a", 0));
         var second = Batch(state.Submit(Request("b", 0, 140) with { Tokens = [.. Ids(0, 130), .. Ids(700, 10)] }, "b", 0), expected: false);
         Assert.Null(second);
@@ -82,7 +82,7 @@ public sealed class SchedulerKvTests
     [InlineData(100, 300, 0)]
     public void Of_chunked_layers_the_chunk_at_the_end_of_the_prefix_must_still_be_held(int chunk, int computed, int shared)
     {
-        var state = new SchedulerState(_options with { PrefillChunk = 64, Kv = new(new(100, 100), HasWhole: true, chunk) }, 0, 1);
+        var state = new SchedulerState(_options with { PrefillChunk = 64, Kv = new(new(100, 100), HasWhole: true, chunk) }, 0, 1, new Random(1));
         var batch = Batch(state.Submit(Request("a", 0, computed), "a", 0));
         while (state.Load.BatchesInFlight > 0 && batch.Sequences[0].Sampling is null)
             batch = Batch(state.Ran(Answer(batch), 0));
@@ -94,7 +94,7 @@ public sealed class SchedulerKvTests
     [Fact]
     public void The_kv_of_finished_sequences_serves_others_until_the_room_is_needed_the_longest_unused_first()
     {
-        var state = new SchedulerState(_options with { Kv = Whole(6) }, 0, 1);
+        var state = new SchedulerState(_options with { Kv = Whole(6) }, 0, 1, new Random(1));
         Run(state, Request("a", 0, 129) with { MaxTokens = 1 });
         Run(state, Request("b", 300, 129) with { MaxTokens = 1 });
         Assert.Equal((0L, 6L), (state.Load.Whole.Used, state.Load.Whole.Held));
@@ -112,7 +112,7 @@ public sealed class SchedulerKvTests
     [Fact]
     public void Rows_whose_logits_are_wanted_are_not_taken_over()
     {
-        var state = new SchedulerState(_options with { Kv = Whole(20) }, 0, 1);
+        var state = new SchedulerState(_options with { Kv = Whole(20) }, 0, 1, new Random(1));
         Run(state, Request("a", 0, 200) with { MaxTokens = 1 });
         var batch = Batch(state.Submit(Request("b", 0, 200) with { Logits = LogitsWanted.All, MaxTokens = 1 }, "b", 0));
         Assert.Equal(0, batch.Sequences.Single().Start);
@@ -124,7 +124,7 @@ public sealed class SchedulerKvTests
     [Fact]
     public void Sequences_whose_kv_a_stage_has_lost_begin_anew_and_share_with_nobody_of_before()
     {
-        var state = new SchedulerState(_options with { Kv = Whole(20) }, 0, 1);
+        var state = new SchedulerState(_options with { Kv = Whole(20) }, 0, 1, new Random(1));
         Run(state, Request("kept", 0, 129) with { MaxTokens = 1 });
         var batch = Batch(state.Submit(Request("a", 0, 129), "a", 0));
         Assert.Equal(128, batch.Sequences.Single().Start);
@@ -145,7 +145,7 @@ public sealed class SchedulerKvTests
     [Fact]
     public void Without_sharing_nothing_is_kept()
     {
-        var state = new SchedulerState(_options with { SharesPrefixes = false }, 0, 1);
+        var state = new SchedulerState(_options with { SharesPrefixes = false }, 0, 1, new Random(1));
         Run(state, Request("a", 0, 129) with { MaxTokens = 1 });
         Assert.Equal(0, state.Load.Whole.Held);
     }

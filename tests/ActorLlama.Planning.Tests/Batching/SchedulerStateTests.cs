@@ -26,7 +26,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_prompt_runs_in_chunks_and_samples_only_with_its_last_token()
     {
-        var state = new SchedulerState(_options with { TokenBudget = 6 }, 2, 3);
+        var state = new SchedulerState(_options with { TokenBudget = 6 }, 2, 3, new Random(1));
         var effects = state.Submit(Request("a", 1, 8), "A", 0);
         Assert.Equal(new SchedulerProtocol.Accepted(new("a"), 1, 0, 0), Told(effects).Single());
         var first = Batch(effects);
@@ -50,7 +50,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_prompt_takes_the_whole_batch_until_somebody_decodes()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var batch = Batch(state.Submit(Request("a", 1, 9), "A", 0));
         Assert.Equal(8, batch.Sequences.Single().Count);
         state.Submit(Request("b", 1, 9), "B", 0);
@@ -66,7 +66,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Decoding_rows_come_first_and_the_oldest_prompts_take_what_is_left_of_one_chunk()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var batch = Batch(state.Submit(Request("a", 1, 2), "A", 0));
         state.Submit(Request("b", 1, 5), "B", 0);
         state.Submit(Request("c", 1, 5), "C", 0);
@@ -79,7 +79,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Decoding_sequences_are_shared_out_over_the_batches_in_flight()
     {
-        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1);
+        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 4), "A", 0));
         var second = Batch(state.Submit(Request("b", 1, 4), "B", 0));
         first = Batch(state.Ran(new(first.Batch, [1]), 0));
@@ -92,7 +92,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void On_one_device_all_decoding_sequences_go_together()
     {
-        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1);
+        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1, new Random(1));
         state.SpreadOver(devices: 1);
         var batch = Batch(state.Submit(Request("a", 1, 4), "A", 0));
         Assert.Empty(state.Submit(Request("b", 1, 4), "B", 0).OfType<SchedulerEffect.RunBatch>());
@@ -111,7 +111,7 @@ public sealed class SchedulerStateTests
     [InlineData(LogitsWanted.All, 6, 2)]
     public void Logits_rows_are_those_asked_for(LogitsWanted wanted, int inFirstChunk, int inLastChunk)
     {
-        var state = new SchedulerState(_options with { TokenBudget = 6 }, 0, 1);
+        var state = new SchedulerState(_options with { TokenBudget = 6 }, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 8) with { Logits = wanted }, "A", 0));
         Assert.Equal(inFirstChunk, first.Sequences.Single().Logits);
         var effects = state.Ran(new(first.Batch, []), 0);
@@ -130,7 +130,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_continued_session_gets_the_logits_of_its_generated_positions_again()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var request = Request("a", 1, 6) with { PromptLength = 3, Logits = LogitsWanted.Generated };
         Assert.Equal(4, Batch(state.Submit(request, "A", 0)).Sequences.Single().Logits);
     }
@@ -138,7 +138,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Choice_and_log_probabilities_go_with_the_row_that_samples_and_come_back_with_its_token_each_time_it_is_told()
     {
-        var state = new SchedulerState(_options with { TokenBudget = 6 }, 0, 1);
+        var state = new SchedulerState(_options with { TokenBudget = 6 }, 0, 1, new Random(1));
         var request = Request("a", 1, 8) with { Choice = 3, LogProbs = 1 };
         var first = Batch(state.Submit(request, "A", 0));
         Assert.Equal((0, null), (first.Sequences[0].Choice, first.Sequences[0].LogProbs));
@@ -157,7 +157,7 @@ public sealed class SchedulerStateTests
     [InlineData(43, 10, 5)]
     public void A_sequence_ends_at_a_stop_id_at_its_length_or_at_the_context(int sampled, int maxTokens, int maxPositions)
     {
-        var state = new SchedulerState(_options with { MaxPositions = maxPositions }, 0, 1);
+        var state = new SchedulerState(_options with { MaxPositions = maxPositions }, 0, 1, new Random(1));
         var batch = Batch(state.Submit(Request("a", 1, 4) with { MaxTokens = maxTokens, StopIds = [42] }, "A", 0));
         var effects = state.Ran(new(batch.Batch, [sampled]), 0);
         Assert.Equal(new SchedulerProtocol.Sampled(new("a"), 1, 4, sampled, true), Told(effects).Single());
@@ -168,7 +168,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_repeated_attempt_is_not_restarted_and_gets_the_tokens_it_lacks()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var batch = Batch(state.Submit(Request("a", 5, 3), "A", 0));
         batch = Batch(state.Ran(new(batch.Batch, [11]), 0));
         state.Ran(new(batch.Batch, [12]), 0);
@@ -187,7 +187,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_higher_attempt_replaces_a_sequence_that_is_freed_after_its_batch()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var old = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         var effects = state.Submit(Request("a", 2, 3), "A", 0);
         Assert.IsType<SchedulerProtocol.Accepted>(Told(effects).Single());
@@ -203,7 +203,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Who_cannot_be_served_now_is_told_how_many_wait()
     {
-        var state = new SchedulerState(_options with { MaxSequences = 1, MaxWaiting = 2 }, 0, 1);
+        var state = new SchedulerState(_options with { MaxSequences = 1, MaxWaiting = 2 }, 0, 1, new Random(1));
         state.Submit(Request("a", 1, 3), "A", 0);
         Assert.Equal(new SchedulerProtocol.Accepted(new("b"), 1, 0, 1), Told(state.Submit(Request("b", 1, 3), "B", 0)).Single());
         Assert.Equal(new SchedulerProtocol.Accepted(new("c"), 1, 0, 2), Told(state.Submit(Request("c", 1, 3), "C", 0)).Single());
@@ -219,7 +219,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Higher_priorities_are_let_in_first_but_only_for_so_long_and_in_order_of_arrival_among_themselves()
     {
-        var state = new SchedulerState(_options with { MaxSequences = 1, MaxWaiting = 9, PriorityStepMs = 100 }, 0, 1);
+        var state = new SchedulerState(_options with { MaxSequences = 1, MaxWaiting = 9, PriorityStepMs = 100 }, 0, 1, new Random(1));
         state.Submit(Request("running", 1, 3), "", 0);
         (string Session, SessionPriority Priority, long Now)[] arrivals =
         [
@@ -235,7 +235,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Requests_that_can_never_run_are_invalid_with_both_numbers()
     {
-        var state = new SchedulerState(_options with { Kv = Blocks(2) }, 0, 1);
+        var state = new SchedulerState(_options with { Kv = Blocks(2) }, 0, 1, new Random(1));
         var longer = Refusal(state.Submit(Request("a", 1, 300), "A", 0));
         Assert.Equal(RefusalReason.Invalid, longer.Reason);
         Assert.Contains("300 tokens do not fit the context of 256", longer.Message, StringComparison.Ordinal);
@@ -250,7 +250,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_batch_without_answer_is_sent_again_and_then_its_sequences_are_refused_and_freed()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.IsType<SchedulerEffect.AskDevices>(state.Tick(99).Single());
         var again = Batch(state.Tick(100));
@@ -269,7 +269,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_batch_that_a_stage_is_at_work_on_is_waited_for_but_not_for_ever()
     {
-        var state = new SchedulerState(_options with { BatchLimitMs = 1000 }, 0, 1);
+        var state = new SchedulerState(_options with { BatchLimitMs = 1000 }, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         for (var now = 80; now < 1000; now += 80)
         {
@@ -284,7 +284,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Devices_are_asked_while_nothing_is_heard_and_keep_batches_alive_that_no_later_one_has_overtaken()
     {
-        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1);
+        var state = new SchedulerState(_options with { MaxBatchesInFlight = 2 }, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.Empty(state.Tick(32));
         Assert.IsType<SchedulerEffect.AskDevices>(state.Tick(33).Single());
@@ -306,7 +306,7 @@ public sealed class SchedulerStateTests
     [InlineData(RefusalReason.Loading)]
     public void Sequences_whose_stages_are_out_of_reach_are_told_that_the_pipeline_is_not_ready(RefusalReason reason)
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         var again = Batch(state.Failed(new(first.Batch, reason, "stage 1 is gone"), 10));
         Assert.Equal(RefusalReason.NotReady, Refusal(state.Failed(new(again.Batch, reason, "stage 1 is gone"), 20)).Reason);
@@ -315,7 +315,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void An_answer_with_a_wrong_number_of_ids_is_a_failed_attempt()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.Equal(2, Batch(state.Ran(new(first.Batch, [1, 2]), 0)).Batch.Attempt);
     }
@@ -323,7 +323,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_withdrawn_sequence_in_flight_is_freed_after_its_batch_and_others_go_on()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 3), "A", 0));
         Assert.Empty(state.Withdraw(new(new("a"), 0), 0));
         Assert.Empty(state.Withdraw(new(new("a"), 1), 0));
@@ -336,7 +336,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void What_was_freed_alone_is_freed_again_until_a_batch_with_it_is_answered()
     {
-        var state = new SchedulerState(_options, 0, 1);
+        var state = new SchedulerState(_options, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 3) with { MaxTokens = 1 }, "A", 0));
         Assert.Single(state.Ran(new(first.Batch, [1]), 0).OfType<SchedulerEffect.Free>());
         var second = Batch(state.Submit(Request("b", 1, 3), "B", 0));
@@ -349,7 +349,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_tick_frees_what_no_batch_carries()
     {
-        var state = new SchedulerState(_options with { TokenBudget = 4, PrefillChunk = 4 }, 0, 1);
+        var state = new SchedulerState(_options with { TokenBudget = 4, PrefillChunk = 4 }, 0, 1, new Random(1));
         var first = Batch(state.Submit(Request("a", 1, 12), "A", 0));
         state.Submit(Request("b", 1, 12) with { Priority = SessionPriority.High }, "B", 0);
         var second = Batch(state.Ran(new(first.Batch, []), 0));
@@ -362,7 +362,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void A_session_that_is_not_renewed_is_dropped_and_then_unknown()
     {
-        var state = new SchedulerState(_options with { BatchDeadlineMs = 100_000 }, 0, 1);
+        var state = new SchedulerState(_options with { BatchDeadlineMs = 100_000 }, 0, 1, new Random(1));
         var batch = Batch(state.Submit(Request("a", 2, 3), "A", 0));
         Assert.IsType<SchedulerProtocol.Accepted>(Told(state.Renew(new(new("a"), 2), "A", 900)).Single());
         Assert.Equal(RefusalReason.Stale, Refusal(state.Renew(new(new("a"), 1), "A", 900)).Reason);
@@ -377,7 +377,7 @@ public sealed class SchedulerStateTests
     [Fact]
     public void Closing_tells_every_session_to_go_elsewhere()
     {
-        var state = new SchedulerState(_options with { MaxSequences = 1 }, 0, 1);
+        var state = new SchedulerState(_options with { MaxSequences = 1 }, 0, 1, new Random(1));
         state.Submit(Request("a", 1, 3), "A", 0);
         state.Submit(Request("b", 1, 3), "B", 0);
         var effects = state.Close("The plan changed.");

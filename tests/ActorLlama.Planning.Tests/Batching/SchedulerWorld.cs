@@ -53,7 +53,7 @@ internal sealed class SchedulerWorld
         Assert.Empty(Options.Faults());
         _pipeline = new(room, _isCalm);
         _beginnings = [.. Enumerable.Range(0, 3).Select(_ => Enumerable.Range(0, maxPositions).Select(_ => _random.Next(1000)).ToList())];
-        _state = new(Options, 0, 7);
+        _state = new(Options, 0, 7, new Random(seed));
     }
 
     public SchedulerOptions Options { get; }

@@ -152,7 +152,7 @@ internal sealed class SessionWorld
         _pipelineEpoch++;
         _pipeline = new();
         _scheduler = new(
-            new() { TokenBudget = 40, PrefillChunk = _random.Next(3, 30), BatchDeadlineMs = 400, MaxAttempts = 2, RenewalMs = 4000 }, 0, _pipelineEpoch);
+            new() { TokenBudget = 40, PrefillChunk = _random.Next(3, 30), BatchDeadlineMs = 400, MaxAttempts = 3, RenewalMs = 4000 }, 0, _pipelineEpoch, _random);
         var target = new LaneTarget(new("n:1", _pipelineEpoch), "/user/scheduler-0", _pipelineEpoch);
         _target = target;
         Later(_random.Next(0, 200), () => Announce(target));
