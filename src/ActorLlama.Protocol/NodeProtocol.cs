@@ -78,9 +78,10 @@ public static class NodeProtocol
         [property: Key(5)] ImmutableArray<HeldShard> Shards,
         [property: Key(6)] ImmutableArray<PipelineLoad> Loads) : IClusterMessage;
 
+    /// <summary>A device and its memory. <paramref name="Fault"/>: why others should compute what it holds, though it holds it; null: there is nothing.</summary>
     [MessagePackObject]
     public sealed record DeviceOffer(
-        [property: Key(0)] string Name, [property: Key(1)] long MemoryBytes);
+        [property: Key(0)] string Name, [property: Key(1)] long MemoryBytes, [property: Key(2)] string? Fault = null);
 
     [MessagePackObject]
     public sealed record NodeAddress(

@@ -64,6 +64,16 @@ internal static class HeldUnits
         return null;
     }
 
+    /// <summary>The first device of the node that holds parts of the plan and says that others should, and why; null when there is none that is planned with.</summary>
+    public static (DeviceId Device, string Why)? Shortage(SupervisorState state, NodeProtocol.Offer offer)
+    {
+        foreach (var offered in offer.Devices)
+            if (offered.Fault is { } why && new DeviceId(offer.Node, offered.Name) is var device && !state.Unfit.ContainsKey(device)
+                && (state.Plan.Stages.Concat(state.Plan.Incoming).Any(s => s.Device == device) || state.Plan.Shards.Any(s => s.Device == device)))
+                return (device, why);
+        return null;
+    }
+
     public static IEnumerable<ShardPlacement> Unheld(SupervisorState state) => state.Plan.Shards.Where(s => Of(state, s) is null);
 
     private static string Where(SupervisorState state, DeviceId device) => $"node \"{state.Offers[device.Node].Name}\", device \"{device.Name}\"";

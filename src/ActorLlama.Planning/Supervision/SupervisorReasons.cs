@@ -36,7 +36,9 @@ internal static class SupervisorReasons
 
     private static string NotUsed(SupervisorState state) => string.Concat(state.CutOff
         .Where(state.Offers.ContainsKey).Select(n => state.Offers[n].Name).Order(StringComparer.Ordinal).Select(n => $"; node \"{n}\" is not used: its lanes stand still")
-        .Concat(NotUsedDevices(state)));
+        .Concat(NotUsedDevices(state))
+        .Concat(state.Nodes.Select(n => (Node: n, Shortage: HeldUnits.Shortage(state, n))).Where(n => n.Shortage is not null)
+            .Select(n => $"; device \"{n.Shortage!.Value.Device.Name}\" of node \"{n.Node.Name}\" is used, for the others have no room: {n.Shortage.Value.Why}")));
 
     private static IEnumerable<string> NotUsedDevices(SupervisorState state) => state.Unfit
         .Where(d => state.Offers.ContainsKey(d.Key.Node) && !state.Plan.Stages.Any(s => s.Device == d.Key) && !state.Plan.Shards.Any(s => s.Device == d.Key))

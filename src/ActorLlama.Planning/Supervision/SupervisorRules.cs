@@ -64,6 +64,12 @@ public static class SupervisorRules
             return Replan(next, offer.IsLeaving ? $"node \"{offer.Name}\" is drained" : $"node \"{offer.Name}\" is not drained any more", nowMs, effects);
         if (LaneRules.CutOff(next) is var cutOff && !cutOff.SetEquals(next.CutOff)) return PlanAroundLanes(next, cutOff, nowMs, effects);
         if (HeldUnits.DeviceFault(next, offer) is var (device, why)) return PlanAround(next, offer.Name, device, why, nowMs, effects);
+        if (HeldUnits.Shortage(next, offer) is var (tight, shortage))
+        {
+            if (Fits(next with { Unfit = next.Unfit.SetItem(tight, shortage) })) return PlanAround(next, offer.Name, tight, shortage, nowMs, effects);
+            if (HeldUnits.Shortage(next, known) is null) effects.Add(new SupervisorEffect.Note(EventKind.Fault, offer.Name, $"device \"{tight.Name}\" is used, for the others have no room: {shortage}"));
+        }
+
         return offer.PlanEpoch > next.Plan.Epoch
             ? Replan(next, $"node \"{offer.Name}\" knows a later plan", nowMs, effects)
             : AssignBehind(next, [offer], nowMs, effects);

@@ -20,6 +20,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     private readonly Dictionary<(int Shard, int Replica), (ShardPlacement Placement, IActorRef Actor)> _shards = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<IActorRef, object> _told = [];
+    private readonly MemoryShortage _shortage = new();
     private LaneTarget _self;
     private int _created;
 
@@ -45,6 +46,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
             case PartProtocol.Write write: WritePart(write); break;
             case DeviceProtocol.StageHeld held: Tell(held with { Stage = held.Stage with { Device = _self } }); break;
             case DeviceProtocol.ShardHeld held: Tell(held with { Shard = held.Shard with { Device = _self } }); break;
+            case DeviceProtocol.RanOut ranOut: RunOut(ranOut.Why); break;
             case LaneEnvelope { Message: PulseProtocol.Ask ask }: Answer(ask); break;
             case LaneFailed: break; // Who asked is gone.
             case Terminated gone: Forget(gone.ActorRef); break;
@@ -54,6 +56,13 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
 
     private void Answer(PulseProtocol.Ask ask) => node.Lane.Send(
         ask.ReplyTo, LaneClass.Control, new PulseProtocol.Pulse(_self, device.Pulse.IsBusy(Stopwatch.GetTimestamp())), null, null, Self);
+
+    private void RunOut(string why)
+    {
+        if (_shortage.Count(why, node.NowMs) is not { } fault) return;
+        _log.Error("Device {Device} is short of memory: {Reason}", device.Options.Name, fault);
+        Context.Parent.Tell(new DeviceProtocol.Unfit(device.Options.Name, fault));
+    }
 
     private void HoldStages(DeviceProtocol.HoldStages hold)
     {

@@ -25,5 +25,11 @@ internal static class DeviceProtocol
     /// <summary>A shard replica loads, is loaded, or failed.</summary>
     public sealed record ShardHeld(NodeProtocol.HeldShard Shard, WorkCounter Work) : INoSerializationVerificationNeeded;
 
+    /// <summary>Stage or expert to its device: there was too little memory for what it was to compute.</summary>
+    public sealed record RanOut(string Why) : INoSerializationVerificationNeeded;
+
+    /// <summary>Device to node: what it holds had better be computed elsewhere.</summary>
+    public sealed record Unfit(string Device, string Why) : INoSerializationVerificationNeeded;
+
     public sealed record WiredStage(StagePlacement Placement, long PipelineEpoch);
 }

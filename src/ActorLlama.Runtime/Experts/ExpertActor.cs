@@ -110,15 +110,16 @@ internal sealed class ExpertActor : DeviceWorker
         _writing = PartWrite.Start(_device, write, Sender, _node.Time, () => PartContents.OfExperts(group));
     }
 
-    /// <summary>Too little memory refuses the call; the weights stay.</summary>
+    /// <summary>Too little memory refuses the call; the weights stay. Where it is so again and again, the device says so.</summary>
     private void Compute(LaneEnvelope envelope, ExpertProtocol.Run run)
     {
         try
         {
             Answer(envelope, run);
         }
-        catch (OutOfMemoryException e)
+        catch (Exception e) when (DeviceFaults.IsOutOfMemory(e))
         {
+            Context.Parent.Tell(new DeviceProtocol.RanOut(e.Message));
             Refuse(envelope, run, RefusalReason.Failed, $"is out of memory: {e.Message}");
         }
     }

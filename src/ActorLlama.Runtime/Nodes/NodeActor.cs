@@ -35,6 +35,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly Dictionary<int, (long Epoch, IActorRef Actor, LaneTarget Target)> _schedulers = [];
     private readonly Dictionary<int, NodeProtocol.PipelineLoad> _loads = [];
     private readonly Dictionary<NodeId, long> _lanesLost = [];
+    private readonly Dictionary<string, string> _unfit = [];
     private ImmutableArray<ClusterProtocol.Event> _history = [];
     private IActorRef _saver = ActorRefs.Nobody;
     private long _offeredMs;
@@ -79,6 +80,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             case NodeProtocol.Refused refused: _end.Fail($"the cluster refused this node: {refused.Reason}"); break;
             case DeviceProtocol.StageHeld held: StageHeld(held.Stage); break;
             case DeviceProtocol.ShardHeld held: ShardHeld(held); break;
+            case DeviceProtocol.Unfit unfit: Unfit(unfit); break;
             case NodeProtocol.PipelineLoad load when _schedulers.ContainsKey(load.Pipeline): _loads[load.Pipeline] = load; break;
             case NodeProtocol.PipelineLoad: break; // Of a scheduler that has been stopped.
             case SaveProtocol.Write or SaveProtocol.End: _saver.Forward(message); break;
@@ -125,7 +127,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         _node.Self,
         _node.Options.Name,
         _node.Options.Roles,
-        [.. _devices.Select(d => new NodeProtocol.DeviceOffer(d.Options.Name, d.Options.MemoryBytes))],
+        [.. _devices.Select(d => new NodeProtocol.DeviceOffer(d.Options.Name, d.Options.MemoryBytes, _unfit.GetValueOrDefault(d.Options.Name)))],
         _node.LaneEndpoint,
         _node.Model.Identity,
         _node.Model.Shape,
@@ -216,6 +218,12 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         var isProgress = held.Shard is { Expert: null, Fault: null } && _shards.ContainsKey(key);
         _shards[key] = (held.Shard, held.Work);
         OfferAfter(isProgress);
+    }
+
+    private void Unfit(DeviceProtocol.Unfit unfit)
+    {
+        _unfit[unfit.Device] = unfit.Why;
+        Offer();
     }
 
     private void Claim((int, int) key)

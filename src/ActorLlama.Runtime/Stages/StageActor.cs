@@ -222,15 +222,16 @@ internal sealed class StageActor : DeviceWorker
         if (_running.TryGetValue(batch, out var run)) act(run);
     }
 
-    /// <summary>Too little memory loses the batch, not the stage.</summary>
+    /// <summary>Too little memory loses the batch, not the stage; where it is so again and again, the device says so.</summary>
     private void Guard(BatchRun run, Action act)
     {
         try
         {
             act();
         }
-        catch (OutOfMemoryException e)
+        catch (Exception e) when (DeviceFaults.IsOutOfMemory(e))
         {
+            Context.Parent.Tell(new DeviceProtocol.RanOut(e.Message));
             Fail(run, RefusalReason.Failed, $"it is out of memory: {e.Message}");
         }
     }

@@ -23,13 +23,16 @@ internal sealed class SimulatedNode(NodeId id, string name, ModelShape shape, lo
 
     public bool IsLeaving { get; set; }
 
+    /// <summary>Why others should compute what its device holds; null: there is nothing.</summary>
+    public string? DeviceFault { get; set; }
+
     public long PlanEpoch => _plan.Epoch;
 
     /// <summary>The latest routes by (plan epoch, version), as a node keeps them.</summary>
     public NodeProtocol.Routes? Routes { get; private set; }
 
     public NodeProtocol.Offer Offer() => new(
-        id, name, Roles, [new NodeProtocol.DeviceOffer("cpu:0", memoryBytes)], new LaneEndpoint($"10.1.0.{id.Uid}", 5000), Model, shape,
+        id, name, Roles, [new NodeProtocol.DeviceOffer("cpu:0", memoryBytes, DeviceFault)], new LaneEndpoint($"10.1.0.{id.Uid}", 5000), Model, shape,
         _plan.Epoch, [.. _stages.Values], [.. _shards.Values], new NodeProtocol.NodeCounters(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), [], [], LanesLost, IsLeaving);
 
     public void Receive(NodeProtocol.Assign assign)

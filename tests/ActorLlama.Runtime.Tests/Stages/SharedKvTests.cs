@@ -48,7 +48,7 @@ public sealed class SharedKvTests : IDisposable
     private (Dictionary<SessionId, Heard> Heard, NodeProtocol.PipelineLoad Load) Run(
         SchedulerOptions options, SchedulerProtocol.Submit[] requests, Dictionary<SessionId, int> leaving)
     {
-        var state = new SchedulerState(options, 0, 1);
+        var state = new SchedulerState(options, 0, 1, new Random(1));
         var heard = requests.ToDictionary(r => r.Session, _ => new Heard());
         var arriving = new Queue<SchedulerProtocol.Submit>(requests);
         var batches = new Queue<SchedulerEffect.RunBatch>();
