@@ -19,6 +19,7 @@ public sealed class MemoryShortageTests
     [Fact]
     public void What_libtorch_throws_for_want_of_memory_is_known_as_that()
     {
+        ActorLlama.Kernels.TorchRuntime.EnsureLoaded();
         var thrown = Assert.ThrowsAny<Exception>(() => TorchSharp.torch.empty([1L << 50], TorchSharp.torch.float32).Dispose());
         Assert.True(DeviceFaults.IsOutOfMemory(thrown), $"{thrown.GetType()}: {thrown.Message}");
         Assert.True(DeviceFaults.IsOutOfMemory(new NativeException("CUDA out of memory. Tried to allocate 20.00 GiB.")));
