@@ -52,7 +52,13 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
     private async Task OpenedAsync(ImmutableArray<ChaosStream> streams, TimeSpan prefill, CancellationToken cancellation)
     {
         await Task.WhenAll(streams.Select(s => s.Opened)).WaitAsync(s_reached, cancellation);
-        await Task.Delay(prefill * random.NextDouble() * MostOfPrefill, cancellation);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        // What was measured may have been slower, as what runs for the first time is.
+        Task[] waits = [Task.Delay(prefill * random.NextDouble() * MostOfPrefill, enough.Token), .. streams.Select(s => s.WaitForAsync(1, enough.Token))];
+        await Task.WhenAny(waits);
+        await enough.CancelAsync();
+        await Task.WhenAll(waits).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        cancellation.ThrowIfCancellationRequested();
     }
 
     private async Task DecodingAsync(ImmutableArray<ChaosStream> streams, CancellationToken cancellation)
