@@ -21,6 +21,8 @@ internal static class ClientSettings
           loggers = []
           log-dead-letters = off
           log-dead-letters-during-shutdown = off
+          # As on the nodes: what is due together wakes threads together.
+          scheduler.tick-duration = 50ms
           coordinated-shutdown { run-by-clr-shutdown-hook = off, exit-clr = off }
           actor {
             provider = remote

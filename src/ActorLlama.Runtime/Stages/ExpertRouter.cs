@@ -15,7 +15,7 @@ namespace ActorLlama.Runtime.Stages;
 /// </summary>
 internal sealed class ExpertRouter : UntypedActor, IWithTimers
 {
-    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
 
     private readonly NodeContext _node;
     private readonly NodeDevice _device;
