@@ -44,6 +44,10 @@ internal sealed class OverheadCommand : AsyncCommand<OverheadCommand.Settings>
         [Description("runtime or bare: contexts that take too long for both in one go. Default: both.")]
         public string? Only { get; init; }
 
+        [CommandOption("--ask")]
+        [Description("The runtime reads all prompts first, and a line on standard input is waited for before anything is measured: what else uses the machine can stop then.")]
+        public bool Asks { get; init; }
+
         [CommandArgument(1, "[SETTING]")]
         [Description("key=value settings for the node.")]
         public string[] Overrides { get; init; } = [];
@@ -68,6 +72,13 @@ internal sealed class OverheadCommand : AsyncCommand<OverheadCommand.Settings>
         // Below 256 of any vocabulary.
         int[] ids = [.. Enumerable.Range(0, contexts[^1]).Select(_ => random.Next(256))];
         for (var clock = Stopwatch.StartNew(); cluster is not null && clock.Elapsed < s_warmUp;) await RunAsync(cluster, ids[..Math.Min(16, ids.Length)], settings.Tokens);
+        if (settings.Asks)
+        {
+            foreach (var length in contexts)
+                if (cluster is not null) await RunAsync(cluster, ids[..length], 1);
+            Console.WriteLine("Ready.");
+            if (await Console.In.ReadLineAsync(cancellation) is null) throw new InvalidDataException("Bench: --ask, and standard input has ended before a line.");
+        }
 
         Console.WriteLine($"{"context",8}{"runtime ms",12}{"wakes",8}{"bare ms",10}{"more",8}{"bare KV MB",12}{"by 2.8",8}");
         var done = 0;
