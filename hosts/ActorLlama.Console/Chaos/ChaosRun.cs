@@ -9,6 +9,7 @@ namespace ActorLlama.Cli;
 internal sealed class ChaosRun : IAsyncDisposable
 {
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_try = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_mended = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan s_ended = TimeSpan.FromSeconds(120);
@@ -102,6 +103,23 @@ internal sealed class ChaosRun : IAsyncDisposable
     internal Task<ClusterConnection> ConnectAsync(string address, CancellationToken cancellation) =>
         ClusterConnection.ConnectAsync(address, Cluster.Certificates, s_mended, cancellation);
 
+    /// <summary>Through the first node, wherever that is by now. Throws <see cref="ClusterUnreachableException"/> when it does not answer for a while.</summary>
+    internal async Task<ClusterConnection> ConnectAsync(CancellationToken cancellation)
+    {
+        var clock = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                return await ClusterConnection.ConnectAsync(Cluster.Address, Cluster.Certificates, s_try, cancellation);
+            }
+            catch (ClusterUnreachableException) when (clock.Elapsed < s_mended)
+            {
+                // It may have been removed, and is about to join again at another address.
+            }
+        }
+    }
+
     internal ChaosLoad LoadOf(ClusterConnection connection) => new(connection, _scenario, _attachment.Model.Shape.VocabSize);
 
     internal ChaosDeeds DeedsOf(ClusterConnection connection) => new(Cluster, _network, connection);
@@ -112,11 +130,11 @@ internal sealed class ChaosRun : IAsyncDisposable
     internal async Task MendAsync(CancellationToken cancellation)
     {
         await Cluster.MendAsync(cancellation);
-        await using var connection = await ConnectAsync(Cluster.Address, cancellation);
-        var status = await WholeAsync(connection, after: -1, cancellation);
+        var status = await WholeAsync(after: -1, cancellation);
+        await using var connection = await ConnectAsync(cancellation);
         foreach (var drained in status.Nodes.Where(n => n.IsLeaving)) await connection.DrainAsync(new(drained.Node.HostAndPort, Undo: true, DryRun: false), s_answer, cancellation);
-        if (status.Nodes.Any(n => n.IsLeaving)) status = await WholeAsync(connection, status.Plan.Epoch, cancellation);
-        if ((await connection.RebalanceAsync(dryRun: false, s_answer, cancellation)).Moves.Length > 0) await WholeAsync(connection, status.Plan.Epoch, cancellation);
+        if (status.Nodes.Any(n => n.IsLeaving)) status = await WholeAsync(status.Plan.Epoch, cancellation);
+        if ((await connection.RebalanceAsync(dryRun: false, s_answer, cancellation)).Moves.Length > 0) await WholeAsync(status.Plan.Epoch, cancellation);
     }
 
     internal async Task<ChaosUndisturbed> UndisturbedAsync(ChaosLoad load, int seed, CancellationToken cancellation)
@@ -133,22 +151,27 @@ internal sealed class ChaosRun : IAsyncDisposable
     }
 
     /// <summary>Waits until all nodes are members that can hold parts as they may, and all is loaded by a later plan than <paramref name="after"/>.</summary>
-    private async Task<ClusterProtocol.Status> WholeAsync(ClusterConnection connection, long after, CancellationToken cancellation)
+    private async Task<ClusterProtocol.Status> WholeAsync(long after, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
         while (true)
         {
-            if (await LocalCluster.TryGetStatusAsync(connection, cancellation) is { State: ClusterState.Ready } status
-                && status.Nodes.Length == Cluster.Nodes.Count && status.Plan.Epoch > after) return status;
+            // Anew when nobody answers: who was asked may have been removed, and have joined again at another address.
+            await using var connection = await ConnectAsync(cancellation);
+            while (await LocalCluster.TryGetStatusAsync(connection, cancellation) is { } status && clock.Elapsed < s_mended)
+            {
+                if (status.State == ClusterState.Ready && status.Nodes.Length == Cluster.Nodes.Count && status.Plan.Epoch > after) return status;
+                await Task.Delay(s_poll, cancellation);
+            }
+
             if (clock.Elapsed > s_mended) throw new LocalNodeException($"Chaos: \"{_scenario.Name}\" is not ready {s_mended.TotalSeconds} s after its nodes were started (logs: {Cluster.LogFolder})");
-            await Task.Delay(s_poll, cancellation);
         }
     }
 
     /// <summary>Where the client comes in: not where the fault will be, unless it is meant so.</summary>
     private async Task<string> ContactAsync(ChaosFault fault, Random random, CancellationToken cancellation)
     {
-        await using var connection = await ConnectAsync(Cluster.Address, cancellation);
+        await using var connection = await ConnectAsync(cancellation);
         var status = await connection.GetStatusAsync(s_answer, cancellation);
         // Stage 0 goes before the fault where that is aimed at what follows its loss.
         var there = status.Nodes.Where(n => fault.When is not (ChaosPhase.Loading or ChaosPhase.Replanning) || !n.Stages.Any(s => s.Placement.Index == 0)).ToArray();

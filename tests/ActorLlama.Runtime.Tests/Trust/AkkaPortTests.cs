@@ -70,6 +70,8 @@ public sealed class AkkaPortTests : IAsyncLifetime
         do await Assert.ThrowsAsync<ActorNotFoundException>(() => CallAsync(other));
         while (!warnings.Said(words) && clock.Elapsed < s_patience);
         await warnings.SaidAsync(why, words);
+        // Akka's own answer, which no setting takes back: a node then leaves, and joins again as another.
+        await node.WhenTerminated.WaitAsync(s_patience);
 
         Task<IActorRef> CallAsync(ActorSystem callee) => node.ActorSelection(AddressOf(callee) + "/user/known").ResolveOne(s_call);
     }
