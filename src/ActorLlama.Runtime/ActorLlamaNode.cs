@@ -39,6 +39,9 @@ public sealed class ActorLlamaNode : IAsyncDisposable
 
     public string Name { get; private set; } = "";
 
+    /// <summary>Its actors, while it runs.</summary>
+    internal ActorSystem Actors => _system ?? throw new InvalidOperationException("The node has not started.");
+
     /// <summary>Cluster address, "akka.tcp://actorllama@HOST:PORT".</summary>
     public string Address { get; private set; } = "";
 
@@ -123,12 +126,17 @@ public sealed class ActorLlamaNode : IAsyncDisposable
         foreach (var device in options.Devices.Where(d => !d.Processors.IsEmpty))
             system.Log.Info("Threads of {Device} stay on processors {Processors}", device.Name, string.Join(", ", device.Processors));
         NodeActors.Start(system, node, _devices, _end);
-        cluster.RegisterOnMemberRemoved(() =>
-        {
-            if (!_end.Told.IsCompleted) MayJoinAgainAt = Through(Others, options.Cluster.Seeds, Address);
-            _end.Fail("it was removed from the cluster");
-        });
+        cluster.RegisterOnMemberRemoved(() => Lose("it was removed from the cluster", options.Cluster.Seeds));
+        // Akka ends a system that has called somebody whom it does not believe.
+        _ = system.WhenTerminated.ContinueWith(_ => Lose("Akka has ended its actor system", options.Cluster.Seeds), TaskScheduler.Default);
         await JoinAsync(cluster, options.Cluster);
+    }
+
+    /// <summary>It is no member any more, though nobody asked for that: it may join again.</summary>
+    private void Lose(string why, ImmutableArray<string> seeds)
+    {
+        if (!_end.Told.IsCompleted) MayJoinAgainAt = Through(Others, seeds, Address);
+        _end.Fail(why);
     }
 
     /// <summary>Nodes of the plan, then seeds: one that was removed before it had a plan knows nobody else. Never itself.</summary>
