@@ -10,6 +10,12 @@ namespace ActorLlama.Planning.Sessions;
 /// </summary>
 internal sealed class Submission(SessionOptions options, SessionRequest request, long now, Random random)
 {
+    /// <summary>What tokens kill dies at once. One that is cut off or frozen is noticed after three seconds of silence, and says nothing of them.</summary>
+    private const int QuickDeathMs = 2500;
+
+    /// <summary>So many trials that end later condemn too: else a long prompt that kills near its end would go on for ever.</summary>
+    private const int SlowTrials = 2;
+
     private SubmissionPhase _phase = SubmissionPhase.Waiting;
     private LaneTarget? _scheduler;
     private string _fault = "No pipeline is ready.";
@@ -27,6 +33,8 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
     private bool _isSuspect = request.IsSuspect;
     private bool _hasRun;
     private bool _isOnTrial;
+    private long _trialMs;
+    private int _slowTrials;
 
     /// <summary>The attempt that is or was submitted last. Every attempt of a higher epoch is above every attempt of a lower one.</summary>
     public long Attempt { get; private set; } = request.Epoch << 20;
@@ -58,7 +66,7 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
             return [];
         if (died && _hasRun)
         {
-            if (_isOnTrial)
+            if (_isOnTrial && (now - _trialMs < QuickDeathMs || ++_slowTrials >= SlowTrials))
                 Poison = $"Session \"{request.Session}\" ended: a node died while it ran this session's tokens and nothing else, as another had before.";
             _isSuspect = true;
         }
@@ -111,7 +119,8 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
         _computed = accepted.Computed;
         _ahead = accepted.Ahead;
         _hasRun |= _ahead == 0;
-        _isOnTrial |= accepted.IsOnTrial;
+        if (accepted.IsOnTrial && !_isOnTrial)
+            (_isOnTrial, _trialMs) = (true, now);
     }
 
     /// <summary>The next token is here.</summary>
@@ -120,6 +129,7 @@ internal sealed class Submission(SessionOptions options, SessionRequest request,
         _signMs = now;
         _submitsSinceToken = _failuresSinceToken = _backOffs = 0;
         _isSuspect = _isOnTrial = false;
+        _slowTrials = 0;
         Progress(now);
     }
 

@@ -76,6 +76,22 @@ public sealed class SessionStateTests
     }
 
     [Fact]
+    public void A_node_that_fell_silent_on_trial_condemns_only_with_another_like_it()
+    {
+        var session = new SessionState(
+            _options with { StallMs = 30_000, FailAfterMs = 60_000, ClientTimeoutMs = 60_000 }, Request(), [], "c", 0, new Random(1));
+        session.Start(0);
+        session.SchedulerAt(First, "", 0);
+        session.Accepted(new(Id, session.Attempt, 0, 0), 1);
+        Assert.True(Submitted(session.SchedulerAt(Second, "", 2, died: true)).IsSuspect);
+        session.Accepted(new(Id, session.Attempt, 0, 0, IsOnTrial: true), 3);
+        Assert.True(Submitted(session.SchedulerAt(First, "", 3003, died: true)).IsSuspect);
+        session.Accepted(new(Id, session.Attempt, 0, 0, IsOnTrial: true), 3100);
+        session.Accepted(new(Id, session.Attempt, 2, 0, IsOnTrial: true), 6000);
+        Assert.Single(Told(session.SchedulerAt(Second, "", 6200, died: true)).OfType<SessionProtocol.Finished>(), f => f.Reason == FinishReason.Poisonous);
+    }
+
+    [Fact]
     public void A_session_whose_pipeline_died_is_suspect_until_its_next_token_and_ends_when_it_killed_alone()
     {
         var session = Running();

@@ -8,6 +8,9 @@ namespace ActorLlama.Runtime.Lanes;
 /// <summary>One socket's life: a loop that reads, a loop that writes, and its end. Both loops are asynchronous; no thread waits.</summary>
 internal abstract class LaneConnection : IDisposable
 {
+    /// <summary>How a reason begins that says nothing of what was under way: the peer may live.</summary>
+    protected const string Silence = "silent for more than";
+
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true, AllowSynchronousContinuations = true });
@@ -42,7 +45,7 @@ internal abstract class LaneConnection : IDisposable
         var now = Lane.Time.GetTimestamp();
         if (wasAsleep) reader.LastRead = now;
         else if (Lane.Time.GetElapsedTime(reader.LastRead, now) > Lane.Options.HeartbeatDeadline)
-            Close($"silent for more than {Lane.Options.HeartbeatDeadline}");
+            Close($"{Silence} {Lane.Options.HeartbeatDeadline}");
     }
 
     /// <summary>After <see cref="Close"/>, when both loops have ended.</summary>
