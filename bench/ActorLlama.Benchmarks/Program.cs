@@ -16,6 +16,7 @@ app.Configure(config =>
 {
     config.SetApplicationName("bench");
     config.AddCommand<CompareCommand>("compare").WithDescription("This program and LLamaSharp on the same weights: prefill and decoding, beside what the machine allows.");
+    config.AddCommand<RatesCommand>("rates").WithDescription("This program alone with any settings, GPUs for instance: prefill and decoding.");
     config.AddCommand<LossCommand>("loss").WithDescription("The loss on a text with weights in 8 bits, beside that of the weights as they are stored.");
     config.AddCommand<MicroCommand>("micro").WithDescription("One hop of the lane, one expert call: each beside its floor.");
     config.AddCommand<EchoCommand>("echo").IsHidden();

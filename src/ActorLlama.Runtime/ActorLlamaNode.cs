@@ -24,6 +24,9 @@ namespace ActorLlama.Runtime;
 public sealed class ActorLlamaNode : IAsyncDisposable
 {
     public const string SystemName = "actorllama";
+
+    /// <summary>In place of a numeric fingerprint where kinds of devices mix: equal on all such nodes, and unlike that of any device.</summary>
+    private const string MixedFingerprint = "mixed";
     private static readonly TimeSpan s_leaveTimeout = TimeSpan.FromSeconds(8);
 
     private readonly NodeModel _model;
@@ -82,7 +85,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             foreach (var device in options.Devices)
                 devices = devices.Add(new(
                     device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name, device.Processors, options.Model.LoadRate)));
-            model = model with { Identity = model.Identity with { NumericFingerprint = Fingerprint(devices) } };
+            model = model with { Identity = model.Identity with { NumericFingerprint = options.Model.MixesNumerics ? MixedFingerprint : Fingerprint(devices) } };
             node = new ActorLlamaNode(model, devices, credentials);
             await node.RunAsync(options, training);
             return node;

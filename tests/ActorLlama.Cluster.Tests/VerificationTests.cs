@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using ActorLlama.Checkpoints;
 using ActorLlama.Cli;
 using ActorLlama.TestKit;
@@ -54,6 +55,24 @@ public sealed class VerificationTests
             Settings = ["actorllama.scheduler.batch-deadline=60s", "actorllama.session.fail-after=90s"],
         };
         Assert.NotNull((await VerifyAsync(model, options)).Decode);
+    }
+
+    /// <summary>As GPUs and CPUs do: refused otherwise, for their bits differ.</summary>
+    [SharedFact]
+    public async Task Kinds_of_devices_mix_in_one_cluster_that_is_told_to()
+    {
+        var options = new LocalClusterOptions(2, Folder("tiny-maverick"))
+        {
+            Stages = 2,
+            ExpertShards = 4,
+            Settings = ["actorllama.model.numerics=mixed"],
+            SettingsOfNode = ImmutableDictionary<int, ImmutableArray<string>>.Empty.Add(1, ["actorllama.node.devices=[{device=\"cpu:0\",backend=torch,deterministic=on}]"]),
+        };
+        await using var cluster = await InProcessCluster.StartAsync(options);
+        var report = await Verifier.RunAsync(cluster.Connection, Golden("tiny-maverick"), bfloat16: false, CancellationToken.None);
+        Assert.Empty(report.Faults);
+        Assert.NotEqual(await AloneAsync("tiny-maverick"), report.LogitsSha256);
+        Assert.All(report.Nodes, node => Assert.True(node.LaneBytesSent > 0));
     }
 
     [SharedFact]

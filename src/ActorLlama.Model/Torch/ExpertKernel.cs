@@ -72,21 +72,25 @@ internal sealed class DenseKernel : ExpertKernel
 }
 
 /// <summary>
-/// Group by group, in tiles of at most <paramref name="tileRows"/> rows counted from the group's start: no row is padded, none is multiplied twice, and empty groups cost nothing.
+/// Group by group, in tiles of at most <paramref name="tileRows"/> rows counted from the group's start: none is multiplied twice, and empty groups cost nothing. No row is
+/// padded, unless <paramref name="oneShape"/> asks for products of one shape (<see cref="RowTiles"/>).
 /// </summary>
-internal sealed class TiledKernel(int tileRows) : ExpertKernel
+internal sealed class TiledKernel(int tileRows, bool oneShape = false) : ExpertKernel
 {
     /// <summary>MaxText's <c>wi_tile_fwd_batch_seq</c>.</summary>
     public const int DefaultTileRows = 512;
 
     public override Tensor Product(Tensor rows_AK, Tensor weights_nKN, ExpertRows of) =>
-        cat([.. Tiles(of).Select(tile => Multiply(rows_AK.narrow(0, tile.Start, tile.Count), weights_nKN.select(0, tile.Expert)))]);
+        cat([.. Tiles(of).Select(tile => Tile(rows_AK.narrow(0, tile.Start, tile.Count), weights_nKN.select(0, tile.Expert)))]);
 
     public override void AddOuter(Tensor rows_AK, Tensor gradient_AN, ExpertRows of, Tensor sum_nKN)
     {
         foreach (var (expert, start, count) in Tiles(of))
             AddProduct(sum_nKN.select(0, expert), rows_AK.narrow(0, start, count).t(), gradient_AN.narrow(0, start, count));
     }
+
+    private Tensor Tile(Tensor rows_CK, Tensor weights_KN) =>
+        oneShape ? Multiply(RowTiles.Filled(rows_CK, 0, tileRows), weights_KN).narrow(0, 0, rows_CK.shape[0]) : Multiply(rows_CK, weights_KN);
 
     private IEnumerable<(int Expert, int Start, int Count)> Tiles(ExpertRows of) => of.Groups.SelectMany(
         group => Enumerable.Range(0, (group.Count - 1) / tileRows + 1)

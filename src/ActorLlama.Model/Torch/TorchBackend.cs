@@ -5,7 +5,7 @@ namespace ActorLlama.Model;
 
 /// <summary>
 /// The primitives on libtorch: any device it knows, differentiable (no in-place operation touches the graph), and the oracle of the
-/// tests. Matrix products are libtorch's, so equal bits across batch shapes are not promised.
+/// tests. Matrix products are libtorch's, so equal bits across batch shapes are promised only of a deterministic one, which calls it with one shape (<see cref="RowTiles"/>).
 /// </summary>
 public sealed class TorchBackend : IBackend
 {
@@ -15,21 +15,25 @@ public sealed class TorchBackend : IBackend
     private readonly TorchPositions _positions;
     private readonly TorchKvBlocks _kvBlocks;
     private readonly ExpertKernel _experts;
+    private readonly bool _deterministic;
 
     /// <param name="config">The model: head widths, positions and masks come from it.</param>
     /// <param name="device">"cpu", "cpu:N" or "cuda:N"; <see cref="InvalidDataException"/> when there is none.</param>
     /// <param name="activations">Type of all values between two primitives, and of the KV cache.</param>
-    /// <param name="strategy">How products over experts are computed.</param>
-    public TorchBackend(LlamaConfig config, string device, ActivationType activations, MoeStrategy strategy = MoeStrategy.Grouped)
+    /// <param name="strategy">How products over experts are computed; a deterministic one has but one way.</param>
+    /// <param name="deterministic">A row has the same bits whatever else is in the batch, on devices of one kind. Costs time (docs/performance.md).</param>
+    public TorchBackend(LlamaConfig config, string device, ActivationType activations, MoeStrategy strategy = MoeStrategy.Grouped, bool deterministic = false)
     {
-        _experts = ExpertKernel.Of(strategy);
+        _experts = deterministic ? new TiledKernel(RowTiles.Rows, oneShape: true) : ExpertKernel.Of(strategy);
+        _deterministic = deterministic;
         _device = TorchDevices.Find(device);
         (_config, Activations) = (config, activations);
         Device = device.Contains(':', StringComparison.Ordinal) ? device : device + ":0";
         _type = TorchMemory.TypeOf(activations);
         _positions = new TorchPositions(config, new RotaryAngles(config), _device);
         _kvBlocks = new TorchKvBlocks(config.KvHeads * config.HeadDim, _type, _device);
-        NumericFingerprint = $"torch {__version__} {_device.type} {activations} {PositionFingerprint.Of(config)}";
+        var kind = TorchDevices.KindOf(_device) + (deterministic ? $", tiles of {RowTiles.Rows}" : "");
+        NumericFingerprint = $"torch {__version__} {kind}, activations {activations}, tables {PositionFingerprint.Of(config)}";
     }
 
     public string Device { get; }
@@ -77,39 +81,45 @@ public sealed class TorchBackend : IBackend
     public Activation Norm(Activation x, Weight gain)
     {
         using var scope = NewDisposeScope();
-        return new TorchActivation(TorchMath.Norm(TorchActivation.Of(x), TorchWeight.Of(gain), _config.NormEps));
+        return new TorchActivation(Norm(TorchActivation.Of(x), gain));
     }
 
     public Activation Linear(Activation x, Weight matrix)
     {
         using var scope = NewDisposeScope();
-        return new TorchActivation(TorchMath.Linear(TorchActivation.Of(x), TorchWeight.Of(matrix)));
+        return new TorchActivation(Linear(TorchActivation.Of(x), matrix));
     }
 
     public Qkv NormQkv(Activation x, Weight gain, Weight q, Weight k, Weight v)
     {
         using var scope = NewDisposeScope();
-        var normed = TorchMath.Norm(TorchActivation.Of(x), TorchWeight.Of(gain), _config.NormEps);
+        var normed = Norm(TorchActivation.Of(x), gain);
         return new Qkv(Project(q), Project(k), Project(v));
 
-        TorchActivation Project(Weight matrix) => new(TorchMath.Linear(normed, TorchWeight.Of(matrix)));
+        TorchActivation Project(Weight matrix) => new(Linear(normed, matrix));
     }
 
     public Qkv Position(Qkv qkv, int layer, RowBatch rows)
     {
         using var scope = NewDisposeScope();
         Tensor q = TorchActivation.Of(qkv.Q), k = TorchActivation.Of(qkv.K);
-        if (_config.UsesRope[layer]) return new Qkv(Turn(q), Turn(k), qkv.V);
+        if (_config.UsesRope[layer])
+        {
+            // Heads of both at once: half the calls.
+            var turned = EachRow(
+                tile =>
+                {
+                    var heads = TorchMath.Rotate(tile[0].unflatten(1, -1, _config.HeadDim), tile[1]);
+                    return (_config.QkNorm ? TorchMath.Normalized(heads, _config.NormEps) : heads).flatten(1);
+                },
+                cat([q, k], 1), _positions.Angles_T1p(rows));
+            return new Qkv(Part(0, q.shape[1]), Part(q.shape[1], k.shape[1]), qkv.V);
+
+            TorchActivation Part(long from, long width) => new(turned.narrow(1, from, width));
+        }
         if (!_config.TemperatureTuning) return new Qkv(new TorchActivation(q.alias()), new TorchActivation(k.alias()), qkv.V);
         var warmed = (q.to(ScalarType.Float32) * _positions.Temperature_T1(rows)).to(_type);
         return new Qkv(new TorchActivation(warmed), new TorchActivation(k.alias()), qkv.V);
-
-        TorchActivation Turn(Tensor x_TD)
-        {
-            var (cos, sin) = _positions.Angles_T1p(rows);
-            var turned = TorchMath.Rotate(x_TD.unflatten(1, -1, _config.HeadDim), cos, sin);
-            return new((_config.QkNorm ? TorchMath.Normalized(turned, _config.NormEps) : turned).flatten(1));
-        }
     }
 
     public Activation Attend(Qkv qkv, int layer, RowBatch rows)
@@ -117,13 +127,22 @@ public sealed class TorchBackend : IBackend
         using var scope = NewDisposeScope();
         Tensor q = TorchActivation.Of(qkv.Q), k = TorchActivation.Of(qkv.K), v = TorchActivation.Of(qkv.V);
         var parts = new List<Tensor>();
-        var at = 0;
-        foreach (var sequence in rows.Sequences)
+        var (at, next) = (0, 0);
+        while (next < rows.Sequences.Length)
         {
+            var together = _deterministic ? 0 : SingleRows.Together(rows.Sequences.AsSpan()[next..], layer);
+            if (together > 1)
+            {
+                var caches = rows.Sequences.AsSpan().Slice(next, together);
+                parts.Add(SingleRows.Attend(Heads(q.narrow(0, at, together)), k.narrow(0, at, together), v.narrow(0, at, together), layer, caches));
+                (at, next) = (at + together, next + together);
+                continue;
+            }
+            var sequence = rows.Sequences[next++];
             parts.Add(AttendOne(q.narrow(0, at, sequence.Count), k.narrow(0, at, sequence.Count), v.narrow(0, at, sequence.Count), layer, sequence));
             at += sequence.Count;
         }
-        return new TorchActivation(cat(parts));
+        return new TorchActivation(TorchMath.Joined(parts));
     }
 
     public KvCache NewCache(int firstLayer, int layers) => new TorchKvCache(_kvBlocks, _config, firstLayer, layers);
@@ -134,10 +153,10 @@ public sealed class TorchBackend : IBackend
     {
         using var scope = NewDisposeScope();
         var x_TD = TorchActivation.Of(x);
-        var z_TE = TorchMath.Linear(x_TD, TorchWeight.Of(router));
+        var z_TE = Linear(x_TD, router);
         var experts = TorchRouting.Choose(z_TE, expertsPerToken);
         var z_Tk = z_TE.gather(1, TorchMemory.Indices(experts, _device).view(x.Rows, expertsPerToken));
-        var s_A1 = z_Tk.to(ScalarType.Float32).sigmoid().to(_type).view(-1, 1);
+        var s_A1 = EachRow(tile => tile[0].to(ScalarType.Float32).sigmoid().to(_type), z_Tk).reshape(-1, 1);
         var rows_AD = expertsPerToken == 1 ? x_TD : x_TD.repeat_interleave(expertsPerToken, 0);
         return new Routing(experts, new TorchActivation(rows_AD * s_A1), expertsPerToken);
     }
@@ -145,9 +164,7 @@ public sealed class TorchBackend : IBackend
     public Activation GatedFfn(Activation x, Weight gate, Weight up, Weight down)
     {
         using var scope = NewDisposeScope();
-        var x_TD = TorchActivation.Of(x);
-        var h_TF = TorchMath.Gated(TorchMath.Linear(x_TD, TorchWeight.Of(gate)), TorchMath.Linear(x_TD, TorchWeight.Of(up)));
-        return new TorchActivation(TorchMath.Linear(h_TF, TorchWeight.Of(down)));
+        return new TorchActivation(EachRow(tile => Linear(TorchMath.Gated(Linear(tile[0], gate), Linear(tile[0], up)), down), TorchActivation.Of(x)));
     }
 
     public Activation ExpertFfn(Activation rows, ReadOnlySpan<int> experts, Weight expertWeights)
@@ -195,8 +212,7 @@ public sealed class TorchBackend : IBackend
     public Activation Logits(Activation x, Weight gain, Weight head)
     {
         using var scope = NewDisposeScope();
-        var normed = TorchMath.Norm(TorchActivation.Of(x), TorchWeight.Of(gain), _config.NormEps);
-        return new TorchActivation(TorchMath.Logits(normed, TorchWeight.Of(head)));
+        return new TorchActivation(EachRow(tile => TorchMath.Logits(tile[0], TorchWeight.Of(head)), Norm(TorchActivation.Of(x), gain)));
     }
 
     public Activation TakeRows(Activation x, ReadOnlySpan<int> rows)
@@ -219,9 +235,16 @@ public sealed class TorchBackend : IBackend
 
     public void Dispose() => _positions.Dispose();
 
+    /// <summary><paramref name="f"/> of all rows at once, or tile by tile where that keeps a row's bits.</summary>
+    private Tensor EachRow(Func<Tensor[], Tensor> f, params Tensor[] rows) => _deterministic ? RowTiles.Map(f, rows) : f(rows);
+
+    private Tensor Norm(Tensor x_TD, Weight gain) => EachRow(tile => TorchMath.Norm(tile[0], TorchWeight.Of(gain), _config.NormEps), x_TD);
+
+    private Tensor Linear(Tensor x_TI, Weight matrix) => EachRow(tile => TorchMath.Linear(tile[0], TorchWeight.Of(matrix)), x_TI);
+
     private Tensor AttendOne(Tensor q_nD, Tensor k_nD, Tensor v_nD, int layer, SequenceRows rows)
     {
-        if (rows.Cache is not { } held) return TorchMath.Attention(Heads(q_nD), Heads(k_nD), Heads(v_nD), rows.Start, rows.Start, _config.ChunkOf(layer));
+        if (rows.Cache is not { } held) return Over(k_nD, v_nD, rows.Start);
         var cache = (TorchKvCache)held;
         cache.Write(layer, rows.Start, k_nD, v_nD);
         // Earlier positions come from the cache, the batch's own from the graph.
@@ -230,12 +253,16 @@ public sealed class TorchBackend : IBackend
         if (first < rows.Start)
         {
             var (pastK, pastV) = cache.Gather(layer, first, rows.Start);
-            (k, v) = (cat([pastK, k_nD]), cat([pastV, v_nD]));
+            (k, v) = (cat([.. pastK, k_nD]), cat([.. pastV, v_nD]));
         }
-        return TorchMath.Attention(Heads(q_nD), Heads(k), Heads(v), rows.Start, first, _config.ChunkOf(layer));
+        return Over(k, v, first);
 
-        Tensor Heads(Tensor x) => x.unflatten(1, -1, _config.HeadDim);
+        Tensor Over(Tensor keys, Tensor values, int from) => _deterministic
+            ? TiledAttention.Run(Heads(q_nD), Heads(keys), Heads(values), rows.Start, from, _config.ChunkOf(layer))
+            : TorchMath.Attention(Heads(q_nD), Heads(keys), Heads(values), rows.Start, from, _config.ChunkOf(layer));
     }
+
+    private Tensor Heads(Tensor x_nD) => x_nD.unflatten(1, -1, _config.HeadDim);
 
     private TorchWeight Load(StoredTensor tensor, int axes, WeightLoading loading)
     {

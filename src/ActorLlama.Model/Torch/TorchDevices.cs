@@ -18,6 +18,14 @@ public static class TorchDevices
         set_num_threads(threads);
     }
 
+    /// <summary>Memory of "cuda:N" in bytes; null for others, and where there is no such GPU.</summary>
+    public static long? MemoryOf(string device) =>
+        device.Split(':') is ["cuda", var index] && int.TryParse(index, NumberStyles.None, CultureInfo.InvariantCulture, out var gpu) ? CudaDriver.Describe(gpu)?.MemoryBytes : null;
+
+    /// <summary>What must be equal for equal sums: "CPU", or a GPU's product name.</summary>
+    internal static string KindOf(Device device) =>
+        device.type == DeviceType.CUDA ? CudaDriver.Describe(device.index)?.Name ?? throw new InvalidDataException($"Device: the driver says nothing of cuda:{device.index}. Update it.") : "CPU";
+
     internal static Device Find(string device)
     {
         TorchRuntime.EnsureLoaded();

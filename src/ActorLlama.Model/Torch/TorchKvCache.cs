@@ -11,11 +11,14 @@ internal sealed class TorchKvCache(TorchKvBlocks pool, LlamaConfig config, int f
 
     public override long Bytes => _layers.Sum(layer => (long)layer.Blocks.Count) * pool.BlockBytes;
 
+    /// <summary>Elements of a block's keys.</summary>
+    public long BlockElements => (long)BlockPositions * config.KvHeads * config.HeadDim;
+
     /// <summary>First position that a query at <paramref name="position"/> or later may see in that layer.</summary>
     public int FirstVisible(int layer, int position) => config.ChunkOf(layer) is { } chunk ? position / chunk * chunk : 0;
 
-    /// <summary>Keys and values [to - from, Hk·h] as stored; the caller disposes them.</summary>
-    public (Tensor K, Tensor V) Gather(int layer, int from, int to)
+    /// <summary>Keys and values of positions [from, to) as stored, block by block [·, Hk·h]; the caller disposes them.</summary>
+    public (List<Tensor> K, List<Tensor> V) Gather(int layer, int from, int to)
     {
         var blocks = Of(layer).Blocks;
         var k = new List<Tensor>();
@@ -27,7 +30,14 @@ internal sealed class TorchKvCache(TorchKvBlocks pool, LlamaConfig config, int f
             k.Add(block.K.narrow(0, offset, count));
             v.Add(block.V.narrow(0, offset, count));
         }
-        return (cat(k), cat(v));
+        return (k, v);
+    }
+
+    /// <summary>The blocks [64, Hk·h] with positions from <paramref name="from"/> on, whole; they stay the cache's.</summary>
+    public IEnumerable<TorchKvBlock> BlocksFrom(int layer, int from)
+    {
+        var state = Of(layer);
+        for (var index = from / BlockPositions; index <= (state.End - 1) / BlockPositions; index++) yield return state.Blocks[index];
     }
 
     /// <summary>Stores rows [n, Hk·h] at positions [start, start + n), then drops blocks that no later batch may see.</summary>

@@ -17,7 +17,7 @@ internal static class TorchMath
     private const long HeadTile = 8192;
 
     /// <summary>x · Wᵀ for W [out,in], summed in float32 and rounded once.</summary>
-    public static Tensor Linear(Tensor x_TI, Tensor weight_OI) => Product(x_TI, weight_OI.t());
+    public static Tensor Linear(Tensor x_TI, Tensor weight_OI) => x_TI.dtype == weight_OI.dtype ? nn.functional.linear(x_TI, weight_OI) : Product(x_TI, weight_OI.t());
 
     /// <summary>x · W for W [in,out], summed in float32 and rounded once.</summary>
     public static Tensor Product(Tensor x_TI, Tensor weight_IO) => x_TI.dtype == weight_IO.dtype
@@ -25,8 +25,14 @@ internal static class TorchMath
         : x_TI.to(ScalarType.Float32).matmul(weight_IO.to(ScalarType.Float32)).to(x_TI.dtype);
 
     /// <summary>RMSNorm: float32 inside, rounded before and after the gains.</summary>
-    public static Tensor Norm(Tensor x_TD, Tensor gain_D, double eps) =>
-        (Normalized(x_TD, eps).to(ScalarType.Float32) * gain_D.to(ScalarType.Float32)).to(x_TD.dtype);
+    public static Tensor Norm(Tensor x_TD, Tensor gain_D, double eps)
+    {
+        var normalized_TD = Normalized(x_TD, eps);
+        // A product of two of the type is made in float32 and rounded once as well; the gradient of the gains would be summed in that type, though.
+        return x_TD.dtype == gain_D.dtype && !gain_D.requires_grad
+            ? normalized_TD * gain_D
+            : (normalized_TD.to(ScalarType.Float32) * gain_D.to(ScalarType.Float32)).to(x_TD.dtype);
+    }
 
     /// <summary>x · rsqrt(mean(x²) + eps) over the last axis, float32 inside, rounded once.</summary>
     public static Tensor Normalized(Tensor x, double eps)
@@ -36,13 +42,9 @@ internal static class TorchMath
         return (wide * rsqrt((wide * wide).mean([-1], keepdim: true).Plus(least))).to(x.dtype);
     }
 
-    /// <summary>Turns pairs (2j, 2j + 1) of x [T,H,h] by angles given as cos and sin [T,1,h/2].</summary>
-    public static Tensor Rotate(Tensor x_THh, Tensor cos_T1p, Tensor sin_T1p)
-    {
-        var pairs = x_THh.to(ScalarType.Float32).reshape(x_THh.shape[0], x_THh.shape[1], -1, 2);
-        var (even, odd) = (pairs.select(-1, 0), pairs.select(-1, 1));
-        return stack([even * cos_T1p - odd * sin_T1p, (even * sin_T1p).Plus(odd * cos_T1p)], -1).reshape(x_THh.shape).to(x_THh.dtype);
-    }
+    /// <summary>Turns pairs (2j, 2j + 1) of x [T,H,h] by angles, given as complex numbers of length 1 [T,1,h/2].</summary>
+    public static Tensor Rotate(Tensor x_THh, Tensor angles_T1p) =>
+        (x_THh.to(ScalarType.Float32).reshape(x_THh.shape[0], x_THh.shape[1], -1, 2).view_as_complex() * angles_T1p).view_as_real().reshape(x_THh.shape).to(x_THh.dtype);
 
     /// <summary>silu(gate) · up, rounded after SiLU and after the product.</summary>
     public static Tensor Gated(Tensor gate_TF, Tensor up_TF) => gate_TF.silu() * up_TF;
@@ -81,13 +83,22 @@ internal static class TorchMath
             var p_Grm = scores.softmax(-1).view(groups, -1, m);
             parts.Add(p_Grm.matmul(v_Gmh).view(groups, heads / groups, count, width).permute(2, 0, 1, 3).reshape(count, heads * width));
         }
-        return cat(parts).to(q_nHh.dtype);
+        return Joined(parts).to(q_nHh.dtype);
     }
 
-    /// <summary>True where the key is later than the query or in another chunk (spec 2.7); null when nothing is hidden.</summary>
+    /// <summary>The parts one after the other; one alone is not copied.</summary>
+    public static Tensor Joined(IList<Tensor> parts) => parts.Count == 1 ? parts[0] : cat(parts);
+
+    /// <summary>What is hidden; null when nothing is.</summary>
     private static Tensor? Mask(long firstQuery, long queries, long firstKey, long keys, int? chunk, Device device)
     {
         if (queries == 1 && firstKey + keys - 1 <= firstQuery && (chunk is not { } size || firstKey / size == firstQuery / size)) return null;
+        return Hidden(firstQuery, queries, firstKey, keys, chunk, device);
+    }
+
+    /// <summary>[n,m], true where the key is later than the query or in another chunk (spec 2.7).</summary>
+    public static Tensor Hidden(long firstQuery, long queries, long firstKey, long keys, int? chunk, Device device)
+    {
         using Scalar one = 1L, fromQuery = firstQuery, toQuery = firstQuery + queries, fromKey = firstKey, toKey = firstKey + keys;
         var p_n1 = arange(fromQuery, toQuery, one, ScalarType.Int64, device).unsqueeze(1);
         var k_1m = arange(fromKey, toKey, one, ScalarType.Int64, device).unsqueeze(0);

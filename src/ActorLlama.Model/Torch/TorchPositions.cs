@@ -7,22 +7,21 @@ namespace ActorLlama.Model;
 internal sealed class TorchPositions(LlamaConfig config, RotaryAngles rotary, Device device) : IDisposable
 {
     private ImmutableArray<int> _of;
-    private Tensor? _cos, _sin, _temperature;
+    private Tensor? _angles, _temperature;
 
-    /// <summary>Cosine and sine [T,1,h/2] of each row's angles.</summary>
-    public (Tensor Cos, Tensor Sin) Angles_T1p(RowBatch rows)
+    /// <summary>Each row's angles as complex numbers, cosine and sine [T,1,h/2].</summary>
+    public Tensor Angles_T1p(RowBatch rows)
     {
         Select(rows);
-        if (_cos is null || _sin is null)
+        if (_angles is not null) return _angles;
+        int pairs = config.HeadDim / 2, count = rows.Rows;
+        var (cos, sin, angles) = (new float[pairs], new float[pairs], new (float, float)[count * pairs]);
+        for (var row = 0; row < count; row++)
         {
-            int pairs = config.HeadDim / 2, count = rows.Rows;
-            var (cos, sin) = (new float[count * pairs], new float[count * pairs]);
-            for (var row = 0; row < count; row++)
-                rotary.Fill(rows.Positions[row], cos.AsSpan(row * pairs, pairs), sin.AsSpan(row * pairs, pairs));
-            _cos = tensor(cos, [count, 1, pairs], ScalarType.Float32, device).DetachFromDisposeScope();
-            _sin = tensor(sin, [count, 1, pairs], ScalarType.Float32, device).DetachFromDisposeScope();
+            rotary.Fill(rows.Positions[row], cos, sin);
+            for (var pair = 0; pair < pairs; pair++) angles[row * pairs + pair] = (cos[pair], sin[pair]);
         }
-        return (_cos, _sin);
+        return _angles = tensor(angles, [count, 1, pairs], ScalarType.ComplexFloat32, device).DetachFromDisposeScope();
     }
 
     /// <summary>Temperature factor [T,1] of each row.</summary>
@@ -35,10 +34,9 @@ internal sealed class TorchPositions(LlamaConfig config, RotaryAngles rotary, De
 
     public void Dispose()
     {
-        _cos?.Dispose();
-        _sin?.Dispose();
+        _angles?.Dispose();
         _temperature?.Dispose();
-        (_cos, _sin, _temperature) = (null, null, null);
+        (_angles, _temperature) = (null, null);
     }
 
     private void Select(RowBatch rows)

@@ -55,6 +55,9 @@ public sealed record DeviceOptions(string Name, BackendKind Backend, long Memory
 {
     /// <summary>The processor that each of its threads stays on; empty: any.</summary>
     public ImmutableArray<int> Processors { get; init; } = [];
+
+    /// <summary>With libtorch: a row has the same bits whatever else is in the batch. Own kernels always do so.</summary>
+    public bool Deterministic { get; init; }
 }
 
 public enum BackendKind
@@ -73,4 +76,8 @@ public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string
 /// The model of this node. <paramref name="Serves"/>: false where only its shape is there, to train. <paramref name="LoadRate"/>: bytes that a device reads in a second at most while it
 /// loads; null: as many as it can.
 /// </summary>
-public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN, bool Serves, long? LoadRate = null);
+public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN, bool Serves, long? LoadRate = null)
+{
+    /// <summary>Nodes whose devices give other bits take part, and a session that moves may go on with other tokens than it would have had.</summary>
+    public bool MixesNumerics { get; init; }
+}

@@ -83,7 +83,8 @@ public static partial class NodeOptionsReader
             Root + "model.weight-dtype", setting.Text(Root + "model.weight-dtype"), ("stored", WeightType.Stored), ("int8", WeightType.Int8));
         var copies = setting.OneOf(Root + "model.weight-memory", setting.Text(Root + "model.weight-memory"), ("copied", true), ("mapped", false));
         var rate = setting.Text(Root + "model.load-rate") is "unlimited" ? (long?)null : Math.Max(1, setting.Bytes(Root + "model.load-rate"));
-        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"), setting.Flag(Root + "model.serve"), rate);
+        var mixes = setting.OneOf(Root + "model.numerics", setting.Text(Root + "model.numerics"), ("equal", false), ("mixed", true));
+        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"), setting.Flag(Root + "model.serve"), rate) { MixesNumerics = mixes };
     }
 
     private static ImmutableArray<DeviceOptions> Devices(Setting setting, Config config)
@@ -106,7 +107,7 @@ public static partial class NodeOptionsReader
             ("auto", isCpu ? BackendKind.Cpu : BackendKind.Torch), ("cpu", BackendKind.Cpu), ("torch", BackendKind.Torch));
         if (backend == BackendKind.Cpu && !isCpu) _ = setting.Fault("backend of " + name, "cpu", "\"torch\": own kernels run on CPU devices only", 0);
         var memory = Of("memory") == "auto"
-            ? (long)(0.8 * GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / devices)
+            ? (long)(0.8 * (TorchDevices.MemoryOf(name) ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / devices))
             : setting.Bytes("memory of " + name, Of("memory"));
         var threads = Of("threads") switch
         {
@@ -114,7 +115,7 @@ public static partial class NodeOptionsReader
             var text when int.TryParse(text, out var n) && n is >= 1 and <= 1024 => n,
             var text => setting.Fault("threads of " + name, text, "\"auto\" or a whole number from 1 to 1024", 1),
         };
-        return new(name, backend, memory, threads, setting.Time(Root + "node.device-defaults.stuck-after"));
+        return new(name, backend, memory, threads, setting.Time(Root + "node.device-defaults.stuck-after")) { Deterministic = setting.Flag("deterministic of " + name, Of("deterministic")) };
     }
 
     private static ImmutableArray<Dictionary<string, string>> DeviceEntries(Setting setting, Config config)
@@ -130,8 +131,8 @@ public static partial class NodeOptionsReader
             }
 
             var fields = item.GetObject().Items.ToDictionary(f => f.Key, f => f.Value.GetString());
-            foreach (var field in fields.Keys.Except(["device", "backend", "memory", "threads"]))
-                _ = setting.Fault(Root + "node.devices", field, "one of the fields device, backend, memory, threads", 0);
+            foreach (var field in fields.Keys.Except(["device", "backend", "memory", "threads", "deterministic"]))
+                _ = setting.Fault(Root + "node.devices", field, "one of the fields device, backend, memory, threads, deterministic", 0);
             if (fields.ContainsKey("device")) entries.Add(fields);
             else _ = setting.Fault(Root + "node.devices", item.ToString(), "an entry with a field device", 0);
         }

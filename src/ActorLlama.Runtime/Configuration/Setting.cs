@@ -29,16 +29,14 @@ internal sealed class Setting(Config config)
             : Fault(key, text, "a number from 0 to 1", 0.0);
     }
 
-    public bool Flag(string key)
+    public bool Flag(string key) => Flag(key, Text(key));
+
+    public bool Flag(string key, string text) => text switch
     {
-        var text = Text(key);
-        return text switch
-        {
-            "on" or "true" or "yes" => true,
-            "off" or "false" or "no" => false,
-            _ => Fault(key, text, "on or off", false),
-        };
-    }
+        "on" or "true" or "yes" => true,
+        "off" or "false" or "no" => false,
+        _ => Fault(key, text, "on or off", false),
+    };
 
     public TimeSpan Time(string key)
     {

@@ -11,7 +11,8 @@ internal static class BackendFactory
     {
         BackendKind.Torch when model.Weights == WeightType.Int8 => throw new InvalidDataException(
             $"Settings: actorllama.model.weight-dtype is \"int8\", which device \"{device.Name}\" with backend \"torch\" cannot hold. Set it to \"stored\", or the backend to \"cpu\"."),
-        BackendKind.Torch => new TorchBackend(config, device.Name.StartsWith("cpu", StringComparison.Ordinal) ? "cpu" : device.Name, model.Dtype),
+        BackendKind.Torch => new TorchBackend(
+            config, device.Name.StartsWith("cpu", StringComparison.Ordinal) ? "cpu" : device.Name, model.Dtype, deterministic: device.Deterministic),
         _ => new CpuBackend(DeviceIndex(device.Name), device.Threads, model.Dtype, config, model.Weights, model.CopyWeights, device.Processors),
     };
 

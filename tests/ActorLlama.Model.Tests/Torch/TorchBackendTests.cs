@@ -48,6 +48,33 @@ public sealed class TorchBackendTests
         Assert.Equal(before, (Tensor.TotalCount, Activation.Live));
     }
 
+    [Theory]
+    [InlineData(ActivationType.Float32, 1e-5)]
+    [InlineData(ActivationType.BFloat16, 0.05)]
+    public void Sequences_that_decode_together_get_what_each_gets_alone(ActivationType type, double tolerance)
+    {
+        using var weights = new RandomWeights(s_config, seed: 44);
+        using var backend = new TorchBackend(s_config, "cpu", type);
+        using var decoder = LlamaDecoder.Load(backend, s_config, weights);
+        // Within a block, at the begin of one, beyond chunks of 16 and blocks of 64; the long prompt in the middle goes alone.
+        int[] lengths = [3, 64, 130, 47, 0, 15];
+        int[][] prompts = [.. lengths.Select((length, i) => Enumerable.Range(0, length).Select(j => (i * 31 + j * 7) % 50).ToArray())];
+        int[][] next = [[1], [2], [3], [4], [5, 6, 7, 8], [9]];
+        var together = prompts.Select(_ => decoder.NewCache()).ToArray();
+        var alone = prompts.Select(_ => decoder.NewCache()).ToArray();
+        for (var i = 0; i < prompts.Length; i++)
+        {
+            if (prompts[i].Length == 0) continue;
+            decoder.Run(backend, (together[i], 0, prompts[i]));
+            decoder.Run(backend, (alone[i], 0, prompts[i]));
+        }
+        var actual = decoder.Run(backend, [.. together.Select((cache, i) => (cache, lengths[i], next[i]))]);
+        var expected = alone.SelectMany((cache, i) => decoder.Run(backend, (cache, lengths[i], next[i]))).ToArray();
+        Assert.Equal(expected.Length, actual.Length);
+        Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, tolerance));
+        foreach (var cache in together.Concat(alone)) cache.Dispose();
+    }
+
     [Fact]
     public void A_fork_shares_blocks_until_both_are_gone()
     {

@@ -73,6 +73,8 @@ public sealed class SettingsTests
     [InlineData("actorllama.model.dtype=float16", "actorllama.model.dtype", "float16")]
     [InlineData("actorllama.model.weight-memory=disk", "actorllama.model.weight-memory", "disk")]
     [InlineData("actorllama.model.load-rate=slow", "actorllama.model.load-rate", "slow")]
+    [InlineData("actorllama.model.numerics=any", "actorllama.model.numerics", "any")]
+    [InlineData("actorllama.node.devices=[{device=\"cpu:0\",deterministic=maybe}]", "deterministic of cpu:0", "maybe")]
     [InlineData("actorllama.model.weight-dtype=int4", "actorllama.model.weight-dtype", "int4")]
     [InlineData("actorllama.cluster.port=99999", "actorllama.cluster.port", "99999")]
     [InlineData("actorllama.node.roles=[trunk, cook]", "actorllama.node.roles", "cook")]
