@@ -20,7 +20,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
 {
     private const long ProgressEveryMs = 250;
 
-    /// <summary>Counting handles asks the system about each: the dearest thing that an idle node would do.</summary>
+    /// <summary>Counting handles asks the system about each: the dearest thing that an idle node would do, so one counts them no more often.</summary>
     private const long HandlesEveryMs = 5000;
 
     /// <summary>A lane that ends is opened again at once, when its peer lives.</summary>
@@ -41,7 +41,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private readonly Dictionary<string, string> _unfit = [];
     private ImmutableArray<ClusterProtocol.Event> _history = [];
     private IActorRef _saver = ActorRefs.Nobody;
-    private (int Count, long AtMs) _handles = (0, -HandlesEveryMs);
+    private (int Count, long AtMs, long Computed) _handles = (0, -HandlesEveryMs, 0);
     private long _offeredMs;
     private bool _isLeaving;
 
@@ -148,7 +148,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private NodeProtocol.NodeCounters Counters()
     {
         var lane = _node.Lane.Statistics;
-        if (_node.NowMs - _handles.AtMs >= HandlesEveryMs) _handles = (ProcessFigures.Handles(), _node.NowMs);
+        var computed = _node.Gauges.StageMicros + _node.Gauges.ExpertMicros;
+        if (computed != _handles.Computed || _node.NowMs - _handles.AtMs >= HandlesEveryMs) _handles = (ProcessFigures.Handles(), _node.NowMs, computed);
         return new(
             lane.Classes.Sum(c => c.BytesSent), lane.Classes.Sum(c => c.BytesReceived), Payload.Live, Activation.Live, _devices.Sum(d => d.Backend.KvBytes), _node.Gauges.Sessions,
             Environment.WorkingSet, ProcessFigures.PrivateBytes(), GC.GetTotalMemory(forceFullCollection: false), _handles.Count, _node.Gauges.StageMicros, _node.Gauges.ExpertMicros);
