@@ -30,6 +30,9 @@ public static class NodeProtocol
     {
         /// <summary>Whether that is the node's name, or its HOST:PORT.</summary>
         public bool IsCalled(string text) => Name == text || Node.HostAndPort == text;
+
+        /// <summary>Bytes of all weights that it holds.</summary>
+        public long LoadedBytes() => Stages.Sum(s => s.LoadedBytes) + Shards.Sum(s => s.LoadedBytes);
     }
 
     /// <summary>To a node: it is to hold nothing any more, or may again. It says so in its offers, where every supervisor finds it.</summary>

@@ -42,7 +42,7 @@ public sealed class BusyExpertTests(ITestOutputHelper output)
             output.WriteLine($"both have computed after {clock.Elapsed.TotalSeconds:0.0} s: {string.Join(", ", Rows(status))} rows");
             Assert.Equal(before.Device, Held(status)[0].Placement.Device);
             Assert.Equal(2, Held(status).Select(h => h.Placement.Device.Node).Distinct().Count());
-            foreach (var node in status.Nodes) Assert.InRange(node.Stages.Sum(s => s.LoadedBytes) + node.Shards.Sum(s => s.LoadedBytes), 0, node.Devices.Sum(d => d.MemoryBytes));
+            foreach (var node in status.Nodes) Assert.InRange(node.LoadedBytes(), 0, node.Devices.Sum(d => d.MemoryBytes));
             Assert.Empty(status.Nodes.Single(n => n.Name == $"node-{SmallNode + 1}").Shards);
             Assert.Contains(await cluster.Connection.GetEventsAsync(s_answer), e => e.Text.Contains("some experts are busier than others", StringComparison.Ordinal));
         }

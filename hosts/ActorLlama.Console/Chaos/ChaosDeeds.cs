@@ -7,7 +7,6 @@ namespace ActorLlama.Cli;
 /// <summary>Does what a fault says.</summary>
 internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, ClusterConnection connection)
 {
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_moved = TimeSpan.FromSeconds(60);
 
     /// <summary>Begins at once; ends when the fault does. Returns what of it was not as it must be, in words.</summary>
@@ -38,9 +37,9 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
                 await StallAsync(node, fault.ForMs, cancellation);
                 break;
             case ChaosDeed.Drain:
-                await DrainAsync(victim.Name, isUndone: false, cancellation);
+                await NodeDrain.AskAsync(connection, victim.Name, undo: false, cancellation);
                 await NodeDrain.WaitAsync(connection, victim.Name, s_moved, _ => { }, cancellation);
-                await DrainAsync(victim.Name, isUndone: true, cancellation);
+                await NodeDrain.AskAsync(connection, victim.Name, undo: true, cancellation);
                 break;
             case ChaosDeed.Roll:
                 var roll = new RollingRestart(connection, s_moved, tell);
@@ -60,15 +59,10 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
 
     private async Task StallAsync(int node, int forMs, CancellationToken cancellation)
     {
-        var ports = (await connection.GetStatusAsync(s_answer, cancellation)).Nodes.ToLookup(n => n.Name == cluster.Nodes[node].Name, n => n.Lane.Port);
+        var ports = (await connection.GetStatusAsync(ClusterWait.Answer, cancellation)).Nodes.ToLookup(n => n.Name == cluster.Nodes[node].Name, n => n.Lane.Port);
         await network!.StallAsync(node, ports[true].Single(), ports[false], isStalled: true, cancellation);
         await Task.Delay(forMs, cancellation);
         await network.StallAsync(node, ports[true].Single(), ports[false], isStalled: false, cancellation);
-    }
-
-    private async Task DrainAsync(string node, bool isUndone, CancellationToken cancellation)
-    {
-        if ((await connection.DrainAsync(new(node, isUndone, DryRun: false), s_answer, cancellation)).Refusal is { } why) throw new InvalidDataException(why);
     }
 
     /// <summary>Shells that count.</summary>

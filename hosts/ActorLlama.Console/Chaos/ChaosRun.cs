@@ -8,11 +8,9 @@ namespace ActorLlama.Cli;
 /// <summary>One scenario on a cluster of its own: for each seed and fault a load, the fault, and what the sessions got.</summary>
 internal sealed class ChaosRun : IAsyncDisposable
 {
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_try = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_mended = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan s_ended = TimeSpan.FromSeconds(120);
     private readonly Dictionary<int, ChaosUndisturbed> _undisturbed = [];
     private readonly ChaosScenario _scenario;
     private readonly Attachment _attachment;
@@ -70,11 +68,9 @@ internal sealed class ChaosRun : IAsyncDisposable
             outlived &= streams.Any(s => !s.Reading.IsCompleted);
         }
 
-        await enough.CancelAsync();
-        var all = Task.WhenAll(streams.Select(s => s.Reading));
-        var ended = await Task.WhenAny(all, Task.Delay(s_ended, cancellation)) == all;
-        await ending.CancelAsync();
-        var history = await connection.GetEventsAsync(s_answer, cancellation);
+        var ended = await ChaosLoad.EndedAsync(streams, enough, ending);
+        cancellation.ThrowIfCancellationRequested();
+        var history = await connection.GetEventsAsync(ClusterWait.Answer, cancellation);
         ImmutableArray<(double Ms, string Node, string What)> timeline = [.. ChaosTimeline.Read(Cluster.LogFolder, history, meetings[0].Utc, DateTime.UtcNow)];
         return new ChaosOutcome
         {
@@ -132,16 +128,16 @@ internal sealed class ChaosRun : IAsyncDisposable
         await Cluster.MendAsync(cancellation);
         var status = await WholeAsync(after: -1, cancellation);
         await using var connection = await ConnectAsync(cancellation);
-        foreach (var drained in status.Nodes.Where(n => n.IsLeaving)) await connection.DrainAsync(new(drained.Node.HostAndPort, Undo: true, DryRun: false), s_answer, cancellation);
+        foreach (var drained in status.Nodes.Where(n => n.IsLeaving)) await connection.DrainAsync(new(drained.Node.HostAndPort, Undo: true, DryRun: false), ClusterWait.Answer, cancellation);
         if (status.Nodes.Any(n => n.IsLeaving)) status = await WholeAsync(status.Plan.Epoch, cancellation);
-        if ((await connection.RebalanceAsync(dryRun: false, s_answer, cancellation)).Moves.Length > 0) await WholeAsync(status.Plan.Epoch, cancellation);
+        if ((await connection.RebalanceAsync(dryRun: false, ClusterWait.Answer, cancellation)).Moves.Length > 0) await WholeAsync(status.Plan.Epoch, cancellation);
     }
 
     internal async Task<ChaosUndisturbed> UndisturbedAsync(ChaosLoad load, int seed, CancellationToken cancellation)
     {
         if (_undisturbed.TryGetValue(seed, out var known)) return known;
         var streams = load.Open(seed, cancellation);
-        await Task.WhenAll(streams.Select(s => s.Reading)).WaitAsync(s_ended, cancellation);
+        await Task.WhenAll(streams.Select(s => s.Reading)).WaitAsync(ChaosLoad.LongestEnd, cancellation);
         if (streams.FirstOrDefault(s => s.Failure is not null || s.Count != _scenario.Tokens) is { } failed)
             throw new LocalNodeException($"Chaos: \"{_scenario.Name}\": a session ended after {failed.Count} of {_scenario.Tokens} tokens though nothing disturbed it: {failed.Failure}");
         return _undisturbed[seed] = new(
@@ -172,7 +168,7 @@ internal sealed class ChaosRun : IAsyncDisposable
     private async Task<string> ContactAsync(ChaosFault fault, Random random, CancellationToken cancellation)
     {
         await using var connection = await ConnectAsync(cancellation);
-        var status = await connection.GetStatusAsync(s_answer, cancellation);
+        var status = await connection.GetStatusAsync(ClusterWait.Answer, cancellation);
         // Stage 0 goes before the fault where that is aimed at what follows its loss.
         var there = status.Nodes.Where(n => fault.When is not (ChaosPhase.Loading or ChaosPhase.Replanning) || !n.Stages.Any(s => s.Placement.Index == 0)).ToArray();
         if (fault.Role == ChaosRole.Contact) return there[random.Next(there.Length)].Node.Address;

@@ -38,7 +38,7 @@ internal sealed class ChaosScaling(LocalCluster cluster, ClusterConnection conne
     private async Task<IEnumerable<string>> RemoveAsync(LocalNode node, CancellationToken cancellation)
     {
         var before = await connection.GetStatusAsync(ClusterWait.Answer, cancellation);
-        if ((await connection.DrainAsync(new(node.Name, Undo: false, DryRun: false), ClusterWait.Answer, cancellation)).Refusal is { } why) throw new InvalidDataException(why);
+        await NodeDrain.AskAsync(connection, node.Name, undo: false, cancellation);
         await NodeDrain.WaitAsync(connection, node.Name, s_within, _ => { }, cancellation);
         var least = Parts(before).Where(p => p.Node.Name == node.Name).Sum(p => p.Bytes);
         var faults = await JudgeAsync($"{node.Name} drained", before, least, cancellation);

@@ -18,7 +18,6 @@ internal sealed class ChaosSoak(ChaosRun run, ChaosScenario scenario, ChaosFault
     private const int ShortestMs = 500;
     private static readonly TimeSpan s_every = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_settle = TimeSpan.FromSeconds(4);
-    private static readonly TimeSpan s_ended = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_offers = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan s_poll = TimeSpan.FromMilliseconds(300);
@@ -69,10 +68,8 @@ internal sealed class ChaosSoak(ChaosRun run, ChaosScenario scenario, ChaosFault
             if (left > TimeSpan.Zero) await Task.Delay(left, cancellation);
         }
 
-        await enough.CancelAsync();
-        var all = Task.WhenAll(streams.Select(s => s.Reading));
-        var ended = await Task.WhenAny(all, Task.Delay(s_ended, cancellation)) == all;
-        await ending.CancelAsync();
+        var ended = await ChaosLoad.EndedAsync(streams, enough, ending);
+        cancellation.ThrowIfCancellationRequested();
         _broken.AddRange(ChaosInvariants.Broken(fault, hadRole: true, streams.Length, undisturbed.Ids, streams, begun, ended).Select(b => $"at {clock.Elapsed.TotalSeconds:0} s: {b}"));
         _answers += streams.Sum(s => s.Ended);
         _tokens += streams.Sum(s => (long)s.Ended * scenario.Tokens);
@@ -120,7 +117,7 @@ internal sealed class ChaosSoak(ChaosRun run, ChaosScenario scenario, ChaosFault
         var spared = status.Nodes.Single(n => n.Name == run.Cluster.Nodes[0].Name);
         var sample = MemorySample.Of((int)clock.Elapsed.TotalSeconds, [spared]);
         // Weights come and go with the plan.
-        sample = sample with { PrivateBytes = sample.PrivateBytes - spared.Stages.Sum(s => s.LoadedBytes) - spared.Shards.Sum(s => s.LoadedBytes) };
+        sample = sample with { PrivateBytes = sample.PrivateBytes - spared.LoadedBytes() };
         _samples.Add(sample);
         tell($"{sample.At,6} s {spared.Name} at rest, without weights: {sample}");
     }

@@ -33,8 +33,7 @@ internal static class NodeAdd
     /// <summary>What the node holds, in words.</summary>
     public static string Holds(ClusterProtocol.Status status, string node)
     {
-        var offer = Find(status, node);
-        var bytes = offer is null ? 0 : offer.Stages.Sum(s => s.LoadedBytes) + offer.Shards.Sum(s => s.LoadedBytes);
+        var bytes = Find(status, node)?.LoadedBytes() ?? 0;
         return bytes == 0 ? $"{node} holds nothing: none of the parts is worth moving. It takes over from nodes that are lost." : $"{node} holds {ByteText.Of(bytes)} and serves";
     }
 
