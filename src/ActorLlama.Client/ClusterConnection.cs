@@ -43,7 +43,7 @@ public sealed class ClusterConnection : IAsyncDisposable
         var host = ClusterAddress.LocalHostFor(node);
         var credentials = certificates is null ? null : ClusterCredentials.Load(certificates, TimeProvider.System);
         var system = ActorSystem.Create($"{ClusterAddress.System}-client", ClientSettings.For(host, credentials));
-        var client = system.ActorOf(ClusterClient.Props(ClientSettings.Contacts(system, node)), "cluster");
+        var client = system.ActorOf(ClusterEntrance.Props(node), "cluster");
         var connection = new ClusterConnection(system, client, node.ToString(), credentials);
         try
         {

@@ -70,6 +70,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
     {
         _startedAt = _heardAt = _openingSince = Now;
         Timers.StartPeriodicTimer(PatienceTick.Instance, PatienceTick.Instance, s_tick);
+        Context.System.EventStream.Subscribe(Self, typeof(ClusterEntrance.Changed));
         SendOpen();
     }
 
@@ -85,6 +86,8 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             case SessionProtocol.Finished finished: OnFinished(finished); break;
             case SessionProtocol.Refused refused: OnRefusedOpening(refused); break;
             case PatienceTick: OnTick(SendOpen, _openingSince); break;
+            case ClusterEntrance.Changed when Now >= _notBefore: SendOpen(); break;
+            case ClusterEntrance.Changed: break;
             case Stop: StartCancelling(); break;
             default: Unhandled(message); break;
         }
@@ -103,6 +106,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
                 if (_ledger.Next > _acknowledged) Acknowledge();
                 OnTick(SayWhereWeAre, _heardAt);
                 break;
+            case ClusterEntrance.Changed: SendResume(); break;
             case Stop: StartCancelling(); break;
             default: Unhandled(message); break;
         }
@@ -116,7 +120,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
             case SessionProtocol.Refused refused when IsCurrent(refused.Epoch): Complete(FinishReason.Cancelled, null); break;
             case SessionProtocol.Opened opened when IsCurrent(opened.Epoch): _promptTokens ??= opened.PromptTokens; break;
             case PatienceTick when Now - _stoppedAt >= s_cancelFor: Complete(FinishReason.Cancelled, null); break;
-            case PatienceTick: SendCancel(); break;
+            case PatienceTick or ClusterEntrance.Changed: SendCancel(); break;
             case IClusterMessage or Stop: break;
             default: Unhandled(message); break;
         }

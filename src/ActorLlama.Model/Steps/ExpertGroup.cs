@@ -56,11 +56,17 @@ public sealed class ExpertGroup : IDisposable
     {
         if (experts.Length != rows.Rows)
             throw new ArgumentException($"Experts: {experts.Length} expert ids for {rows.Rows} rows.", nameof(experts));
+        if (Unfit(layer, experts) is { } why) throw new ArgumentException($"Experts: this group {why}.", nameof(experts));
+        return _backend.ExpertFfn(rows, experts, _layers[layer]!);
+    }
+
+    /// <summary>Why these are no experts of this group, as what is said of it ("holds …"); null when they are.</summary>
+    public string? Unfit(int layer, ReadOnlySpan<int> experts)
+    {
+        if (layer < 0 || layer >= _layers.Length || _layers[layer] is null) return $"has no experts in layer {layer}";
         foreach (var expert in experts)
-            if (expert < First || expert >= First + Count)
-                throw new ArgumentOutOfRangeException(nameof(experts), expert, $"Experts: this group holds [{First},{First + Count}).");
-        var weights = _layers[layer] ?? throw new InvalidOperationException($"Experts: layer {layer} has no experts.");
-        return _backend.ExpertFfn(rows, experts, weights);
+            if (expert < First || expert >= First + Count) return $"holds experts [{First},{First + Count}), was asked for {expert}";
+        return null;
     }
 
     public void Dispose() => _weights.Dispose();

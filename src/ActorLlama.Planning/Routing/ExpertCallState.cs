@@ -16,6 +16,7 @@ public sealed class ExpertCallState
     private readonly int _layer;
     private readonly long _startedMs;
     private readonly DeviceRows? _given;
+    private readonly long _planEpoch;
     private long _deadlineMs;
     private readonly SortedDictionary<int, ShardCall> _open = [];
 
@@ -24,10 +25,12 @@ public sealed class ExpertCallState
     /// <param name="groups">Its rows.</param>
     /// <param name="options">Bounds.</param>
     /// <param name="now">Milliseconds.</param>
+    /// <param name="planEpoch">Of the plan whose shards the rows are grouped by. A later one may divide the experts otherwise: then the batch is to be run again, grouped anew.</param>
     /// <param name="given">What the router has given to devices, counted here; null: not counted.</param>
-    public ExpertCallState(BatchId batch, int layer, ImmutableArray<ShardGroup> groups, ExpertCallOptions options, long now, DeviceRows? given = null)
+    public ExpertCallState(BatchId batch, int layer, ImmutableArray<ShardGroup> groups, ExpertCallOptions options, long now, long planEpoch, DeviceRows? given = null)
     {
         _given = given;
+        _planEpoch = planEpoch;
         _options = options;
         _batch = batch;
         _layer = layer;
@@ -78,7 +81,7 @@ public sealed class ExpertCallState
             return [Failure(reason, call)];
         if (reason != RefusalReason.Busy)
             return [.. Again([call], routes, now)];
-        if (routes.Fail(call.Return(), now).Pick(id.Shard, now, _given) is { } other)
+        if (routes.Fail(call.Return(), now).Pick(call.Group, now, _given) is { } other)
             return [SendTo(other, call, now)];
         call.NotBeforeMs = now + ((long)_options.BusyMs << Math.Min(call.Sends - 1, 10));
         return [];
@@ -167,7 +170,15 @@ public sealed class ExpertCallState
             return effects;
         foreach (var call in _open.Values)
         {
-            if (call.Route is not null || now < call.NotBeforeMs || routes.Pick(call.Group.Shard, now, _given) is not { } route)
+            if (call.Route is not null)
+                continue;
+            if (routes.PlanEpoch > _planEpoch && routes.DividesOtherwise(call.Group))
+            {
+                call.Fault = $"plan {routes.PlanEpoch} divides the experts otherwise than plan {_planEpoch}";
+                return [Failure(RefusalReason.Failed, call)];
+            }
+
+            if (now < call.NotBeforeMs || routes.Pick(call.Group, now, _given) is not { } route)
                 continue;
             effects.Add(SendTo(route, call, now));
             if (IsOver)

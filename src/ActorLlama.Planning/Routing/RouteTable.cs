@@ -42,7 +42,7 @@ public sealed record RouteTable
         var local = Local;
         var loaded = routes.Shards
             .Where(s => s.Expert is not null && s.Fault is null)
-            .Select(s => new Route(s.Placement.Shard, s.Placement.Replica, s.Expert!.Value, s.RouteEpoch, s.Device))
+            .Select(s => new Route(s.Placement.Shard, s.Placement.Replica, s.Expert!.Value, s.RouteEpoch, s.Device, s.Placement.FirstExpert, s.Placement.Experts))
             .GroupBy(r => (r.Shard, r.Replica))
             .Select(replica => replica.MaxBy(r => r.Epoch))
             .GroupBy(r => r.Shard)
@@ -65,12 +65,21 @@ public sealed record RouteTable
     /// <param name="shard">The shard.</param>
     /// <param name="now">Milliseconds.</param>
     /// <param name="given">What devices have been given; null: the lowest of the nearest.</param>
-    public Route? Pick(int shard, long now, DeviceRows? given = null)
+    public Route? Pick(int shard, long now, DeviceRows? given = null) => Pick(shard, null, now, given);
+
+    /// <summary>The same among those that hold the experts of these rows.</summary>
+    public Route? Pick(ShardGroup group, long now, DeviceRows? given) => Pick(group.Shard, group, now, given);
+
+    /// <summary>Whether the rows' shard holds other experts by now than those rows want.</summary>
+    public bool DividesOtherwise(ShardGroup group) => Loaded(group.Shard) is [var (route, _), ..] && !route.Holds(group);
+
+    private Route? Pick(int shard, ShardGroup? group, long now, DeviceRows? given)
     {
         Route? rested = null, nearest = null;
         var (since, near) = (long.MaxValue, int.MaxValue);
         foreach (var (route, distance) in Loaded(shard))
         {
+            if (group is not null && !route.Holds(group)) continue;
             if (_failed.TryGetValue(route.Target, out var failed))
             {
                 var ready = failed.AtMs + RestAfter(failed.InARow);

@@ -56,6 +56,9 @@ internal sealed class ExpertActor : DeviceWorker
             case LaneEnvelope { Message: ExpertProtocol.Run run } envelope when run.RouteEpoch != _placement.Epoch:
                 Refuse(envelope, run, RefusalReason.Stale, $"serves epoch {_placement.Epoch}, was asked for {run.RouteEpoch}");
                 break;
+            case LaneEnvelope { Message: ExpertProtocol.Run run } envelope when _group!.Unfit(run.Call.Layer, run.Experts.AsSpan()) is { } why:
+                Refuse(envelope, run, RefusalReason.Stale, why);
+                break;
             case LaneEnvelope { Message: ExpertProtocol.Run run } envelope: Compute(envelope, run); break;
             case PartProtocol.Write write: Write(write); break;
             case LaneFailed: break; // The router's deadline covers an answer that could not be sent.

@@ -69,9 +69,10 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
 
     private void Dispatch(RouterProtocol.Dispatch dispatch)
     {
-        var shards = new ExpertShards(_node.Model.Config.Experts, Math.Max(1, _node.Board.Plan.ExpertShards));
+        var plan = _node.Board.Plan;
+        var shards = new ExpertShards(_node.Model.Config.Experts, Math.Max(1, plan.ExpertShards));
         var groups = TokenGrouping.Group(dispatch.Routing.Experts, shards);
-        var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs, _given);
+        var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs, plan.Epoch, _given);
         var key = (dispatch.Batch, dispatch.Layer);
         _layers.Add(key, new ExpertLayer(dispatch.Routing, calls, new CallSpans(_node.Gauges.Metrics, dispatch.Span)));
         if (!Timers.IsTimerActive(nameof(RetryTick))) StartTicking();

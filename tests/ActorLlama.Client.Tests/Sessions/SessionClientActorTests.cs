@@ -52,6 +52,18 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
     }
 
     [Fact]
+    public void When_the_way_into_the_cluster_changes_a_session_says_where_it_is_at_once()
+    {
+        var actor = Start(Request());
+        Sent<SessionProtocol.Open>();
+        Sys.EventStream.Publish(ClusterEntrance.Changed.Instance);
+        Opened(actor);
+        actor.Tell(Tokens(1, 0, 10, 11), TestActor);
+        Sys.EventStream.Publish(ClusterEntrance.Changed.Instance);
+        Assert.Equal(2, Sent<SessionProtocol.Resume>().NextIndex);
+    }
+
+    [Fact]
     public void An_open_that_is_not_answered_is_said_again()
     {
         Start(Request());

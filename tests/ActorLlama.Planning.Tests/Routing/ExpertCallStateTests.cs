@@ -85,7 +85,7 @@ public sealed class ExpertCallStateTests
     [InlineData(2, 1)]
     public void Rows_that_were_where_a_process_died_are_sent_once_more_and_not_at_all_when_they_were_suspected_before(int attempt, int deaths)
     {
-        var state = new ExpertCallState(Batch with { Attempt = attempt }, 5, TokenGrouping.Group([0], new(4, 2)), _options, 0);
+        var state = new ExpertCallState(Batch with { Attempt = attempt }, 5, TokenGrouping.Group([0], new(4, 2)), _options, 0, planEpoch: 1);
         var effects = state.Start(_both, 0);
         for (var death = 1; death < deaths; death++)
             effects = state.Refused(Sent(effects).Call, RefusalReason.Poisonous, "the connection ended", _both, 0);
@@ -104,6 +104,25 @@ public sealed class ExpertCallStateTests
         Assert.Empty(state.RoutesChanged(table, 2));
         var sent = Sent(state.RoutesChanged(table.With(Routes(2, Shard(3, 0, 0, 2), Shard(1, 1, 0))), 3));
         Assert.Equal((0, Target(3, 0, 0, 2), 2L), (sent.Call.Shard, sent.Route.Target, sent.Route.Epoch));
+    }
+
+    [Fact]
+    public void Rows_grouped_by_a_plan_that_divides_the_experts_otherwise_are_not_sent_by_a_later_one_and_wait_for_an_earlier_one()
+    {
+        // Experts 0 and 1 are shard 0; in the other plan expert 1 is shard 1.
+        var single = Shard(3, 0, 0);
+        var otherwise = Routes(1, single with { Placement = single.Placement with { Experts = 1 } }) with { PlanEpoch = 2 };
+        var state = Calls(1);
+        Assert.Equal(new ExpertCallEffect.MarkFailed(Target(1, 0, 0)), state.Refused(Sent(state.Start(_single, 0)).Call, RefusalReason.Stale, "gone", _single, 0).Single());
+        var fail = Assert.IsType<ExpertCallEffect.Fail>(state.RoutesChanged(_single.With(otherwise), 1).Single());
+        Assert.Equal(RefusalReason.Failed, fail.Reason);
+        Assert.Contains("plan 2 divides the experts otherwise than plan 1", fail.Message, StringComparison.Ordinal);
+
+        var early = new ExpertCallState(Batch, 5, TokenGrouping.Group([1], new(4, 2)), _options, 0, planEpoch: 3);
+        var table = _single.With(otherwise);
+        Assert.Empty(early.Start(table, 0));
+        Assert.Empty(early.Tick(table, 1));
+        Assert.Equal(Target(4, 0, 0), Sent(early.RoutesChanged(table.With(Routes(1, Shard(4, 0, 0)) with { PlanEpoch = 3 }), 2)).Route.Target);
     }
 
     [Fact]
@@ -208,7 +227,7 @@ public sealed class ExpertCallStateTests
     {
         var random = new Random(seed.Get);
         var experts = Enumerable.Range(0, random.Next(1, 12)).Select(_ => random.Next(8)).ToArray();
-        var state = new ExpertCallState(Batch, 5, TokenGrouping.Group(experts, new(8, 4)), _options with { WorkLimitMs = 1500 }, 0);
+        var state = new ExpertCallState(Batch, 5, TokenGrouping.Group(experts, new(8, 4)), _options with { WorkLimitMs = 1500 }, 0, planEpoch: 1);
         var table = new RouteTable(Node(9), 50);
         var now = 0L;
         var version = 0;
@@ -278,5 +297,5 @@ public sealed class ExpertCallStateTests
     private static ExpertCallEffect.Send Sent(ImmutableArray<ExpertCallEffect> effects) =>
         Assert.Single(effects.OfType<ExpertCallEffect.Send>());
 
-    private ExpertCallState Calls(params int[] experts) => new(Batch, 5, TokenGrouping.Group(experts, new(4, 2)), _options, 0);
+    private ExpertCallState Calls(params int[] experts) => new(Batch, 5, TokenGrouping.Group(experts, new(4, 2)), _options, 0, planEpoch: 1);
 }

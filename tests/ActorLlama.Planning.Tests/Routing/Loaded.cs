@@ -10,8 +10,11 @@ internal static class Loaded
     public static LaneTarget Target(int node, int shard, int replica, long epoch = 1) =>
         new(Node(node), $"/user/node/expert-{shard}-{replica}", epoch);
 
+    /// <summary>Experts of each shard.</summary>
+    public const int Experts = 2;
+
     public static NodeProtocol.HeldShard Shard(int node, int shard, int replica, long epoch = 1) => new(
-        epoch, new(shard, replica, 0, 1, new(Node(node), "cpu:0"), 0, 1), Target(node, shard, replica, epoch), 0, 0, null);
+        epoch, new(shard, replica, Experts * shard, Experts, new(Node(node), "cpu:0"), 0, 1), Target(node, shard, replica, epoch), 0, 0, null);
 
     /// <summary>The same, on a device that tells whether it is at work.</summary>
     public static NodeProtocol.HeldShard OnDevice(this NodeProtocol.HeldShard shard) => shard with { Device = Device(shard.Placement.Device.Node) };

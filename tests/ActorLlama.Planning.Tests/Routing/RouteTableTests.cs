@@ -33,7 +33,7 @@ public sealed class RouteTableTests
     {
         var table = _empty.With(Routes(
             1, Shard(1, 0, 0) with { Expert = null }, Shard(1, 0, 1) with { Fault = "NaN" }, Shard(3, 0, 2, epoch: 1), Shard(4, 0, 2, epoch: 7)));
-        Assert.Equal(new Route(0, 2, Target(4, 0, 2, 7), 7, null), table.Pick(0, 0));
+        Assert.Equal(new Route(0, 2, Target(4, 0, 2, 7), 7, null, 0, Experts), table.Pick(0, 0));
     }
 
     [Fact]
