@@ -56,8 +56,9 @@ public sealed class ExpertGroup : IDisposable
     {
         if (experts.Length != rows.Rows)
             throw new ArgumentException($"Experts: {experts.Length} expert ids for {rows.Rows} rows.", nameof(experts));
-        if (Unfit(layer, experts) is { } why) throw new ArgumentException($"Experts: this group {why}.", nameof(experts));
-        return _backend.ExpertFfn(rows, experts, _layers[layer]!);
+        var weights = _layers[layer] ?? throw new InvalidOperationException($"Experts: layer {layer} has no experts.");
+        if (Unfit(layer, experts) is { } why) throw new ArgumentOutOfRangeException(nameof(experts), $"Experts: this group {why}.");
+        return _backend.ExpertFfn(rows, experts, weights);
     }
 
     /// <summary>Why these are no experts of this group, as what is said of it ("holds …"); null when they are.</summary>
