@@ -34,6 +34,9 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
 
     public BatchInFlight? Find(BatchId id) => _batches.Find(b => b.Id == id);
 
+    /// <summary>The batch that was answered: also while its next attempt rests, for the rows are computed.</summary>
+    public BatchInFlight? Answered(BatchId id) => Find(id) ?? _batches.Find(b => b.DueMs is not null && b.Id == id with { Attempt = id.Attempt + 1 });
+
     public List<BatchInFlight> Late(long now) =>
         _batches.FindAll(b => now - b.SignMs >= options.BatchDeadlineMs || now - b.FirstSentMs >= options.BatchLimitMs);
 

@@ -110,7 +110,7 @@ public sealed class SchedulerState
     /// <summary>The pipeline's answer. One of an older attempt or of another incarnation does nothing.</summary>
     public ImmutableArray<SchedulerEffect> Ran(StageProtocol.Ran ran, long now)
     {
-        if (_batches.Find(ran.Batch) is not { } batch)
+        if (_batches.Answered(ran.Batch) is not { } batch)
             return [];
         if (ran.Ids.Length != batch.Sampling)
             return Go(Retry(batch, RefusalReason.Failed, $"the pipeline answered {ran.Ids.Length} ids to {batch.Sampling} sequences", now), now);
