@@ -19,7 +19,6 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
     /// <summary>How long a load may have gone on.</summary>
     private const int MostIntoLoadMs = 400;
 
-    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
     /// <summary>Just after a kill a question may have gone to the dead, and a load is short: ask again soon.</summary>
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(300);
 
@@ -36,7 +35,7 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
     {
         if (fault.When == ChaosPhase.Prefill) await OpenedAsync(streams, prefill, cancellation);
         else if (turn == 0) await DecodingAsync(streams, cancellation);
-        var before = await connection.GetStatusAsync(s_answer, cancellation);
+        var before = await connection.GetStatusAsync(ClusterWait.Answer, cancellation);
         var (at, utc) = (Stopwatch.GetTimestamp(), DateTime.UtcNow);
         var now = fault.When switch
         {
@@ -87,7 +86,7 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
     {
         var source = ChaosVictim.Of(before, role is ChaosRole.Expert or ChaosRole.LaterStage ? role : ChaosRole.Stage, contact, random);
         if (source is not { Node: var node }) return before;
-        if ((await connection.DrainAsync(new(node.Node.HostAndPort, Undo: false, DryRun: false), s_answer, cancellation)).Refusal is { } why) throw new InvalidDataException(why);
+        await NodeDrain.AskAsync(connection, node.Node.HostAndPort, undo: false, cancellation);
         return await UntilAsync(now => now.State == ClusterState.Rebalancing || now.Nodes.Any(n => n is { IsLeaving: true, Stages.Length: 0, Shards.Length: 0 }), "a node is drained", cancellation);
     }
 

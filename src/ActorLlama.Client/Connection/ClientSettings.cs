@@ -67,10 +67,6 @@ internal static class ClientSettings
         return credentials is null ? setup : setup.And(credentials.ForAkka());
     }
 
-    public static ClusterClientSettings Contacts(ActorSystem system, Address node) =>
-        ClusterClientSettings.Create(system)
-            .WithInitialContacts([new RootActorPath(node) / "system" / "receptionist"]);
-
     private static Config For(string hostName, bool isEncrypted) =>
         ConfigurationFactory.ParseString($"akka.remote.dot-netty.tcp {{ hostname = \"{hostName}\", enable-ssl = {(isEncrypted ? "on" : "off")} }}")
             .WithFallback(ConfigurationFactory.ParseString(Text))

@@ -29,7 +29,7 @@ internal sealed class ClusterEntrance : UntypedActor
     protected override void PreStart()
     {
         Context.System.EventStream.Subscribe(Self, typeof(DisassociatedEvent));
-        Enter(ClientSettings.Contacts(Context.System, _first));
+        Enter([new RootActorPath(_first) / "system" / "receptionist"]);
     }
 
     protected override void OnReceive(object message)
@@ -51,13 +51,13 @@ internal sealed class ClusterEntrance : UntypedActor
         if (others.Count == _contacts.Count || others.IsEmpty) return;
         _contacts = others;
         Context.Stop(_client);
-        Enter(ClusterClientSettings.Create(Context.System).WithInitialContacts(others));
+        Enter(others);
         Context.System.EventStream.Publish(Changed.Instance);
     }
 
-    private void Enter(ClusterClientSettings settings)
+    private void Enter(ImmutableHashSet<ActorPath> contacts)
     {
-        _client = Context.ActorOf(ClusterClient.Props(settings), $"client-{_clients++}");
+        _client = Context.ActorOf(ClusterClient.Props(ClusterClientSettings.Create(Context.System).WithInitialContacts(contacts)), $"client-{_clients++}");
         _client.Tell(SubscribeContactPoints.Instance);
     }
 }

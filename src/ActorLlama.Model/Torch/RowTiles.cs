@@ -24,7 +24,7 @@ internal static class RowTiles
         var parts = new List<Tensor>();
         for (long at = 0; at < count; at += Rows) parts.Add(f([.. rows.Select(x => Tile(x, at))]));
         if (parts.Count == 0) return f(rows);
-        return (parts.Count == 1 ? parts[0] : cat(parts)).narrow(0, 0, count);
+        return TorchMath.Joined(parts).narrow(0, 0, count);
     }
 
     /// <summary>Rows from <paramref name="at"/> on, and zeros after the last.</summary>
@@ -37,7 +37,7 @@ internal static class RowTiles
         if (before > 0) parts.Add(Zeros(before));
         parts.Add(x);
         if (rows - before - x.shape[0] is > 0 and var after) parts.Add(Zeros(after));
-        return parts.Count == 1 ? x.contiguous() : cat(parts);
+        return TorchMath.Joined(parts).contiguous();
 
         Tensor Zeros(long count) => zeros([count, .. x.shape[1..]], x.dtype, x.device);
     }

@@ -28,7 +28,7 @@ internal static class TiledAttention
                 .permute(1, 2, 0, 3).reshape(groups, -1, width);
             parts.Add(Attend(q_GRh, firstQuery + at).view(groups, heads / groups, RowTiles.Rows, width).permute(2, 0, 1, 3).reshape(RowTiles.Rows, heads * width));
         }
-        return cat(parts).narrow(0, 0, n).to(q_nHh.dtype);
+        return TorchMath.Joined(parts).narrow(0, 0, n).to(q_nHh.dtype);
 
         Tensor Filled(Tensor x) => RowTiles.Filled(x, firstKey - begin, (long)tiles * Keys).to(ScalarType.Float32);
 

@@ -98,31 +98,33 @@ internal sealed class PipelineBatches(SchedulerOptions options, int pipeline, lo
         }
 
         _batches.Remove(batch);
-        var due = batch.Id.Attempt <= AtOnce ? now : now + _rest.DelayMs(batch.Id.Attempt - AtOnce - 1, random);
-        var next = batch with
+        var next = batch with { Id = batch.Id with { Attempt = batch.Id.Attempt + 1 }, IsOvertaken = false };
+        if (batch.Id.Attempt <= AtOnce)
         {
-            Id = batch.Id with { Attempt = batch.Id.Attempt + 1 },
-            Freed = batch.Freed.AddRange(TakeDropped()),
-            SignMs = due,
-            AskedMs = due,
-            IsOvertaken = false,
-            DueMs = due > now ? due : null,
-        };
-        _batches.Add(next);
-        if (next.DueMs is null) again = next.ToEffect();
+            next = SentAt(next, now);
+            _batches.Add(next);
+            again = next.ToEffect();
+            return true;
+        }
+
+        var due = now + _rest.DelayMs(batch.Id.Attempt - AtOnce - 1, random);
+        _batches.Add(next with { SignMs = due, AskedMs = due, DueMs = due });
         return true;
     }
 
     /// <summary>Batches that have rested: they are sent now.</summary>
     public IEnumerable<SchedulerEffect.RunBatch> Due(long now)
     {
-        foreach (var rested in _batches.FindAll(b => b.DueMs <= now))
+        for (var i = 0; i < _batches.Count; i++)
         {
-            var sent = rested with { DueMs = null, SignMs = now, AskedMs = now };
-            _batches[_batches.IndexOf(rested)] = sent;
-            yield return sent.ToEffect();
+            if (!(_batches[i].DueMs <= now)) continue;
+            _batches[i] = SentAt(_batches[i], now);
+            yield return _batches[i].ToEffect();
         }
     }
+
+    /// <summary>The attempt as it goes out now, with what stages are to drop by now: not before, for one that rests may never be sent.</summary>
+    private BatchInFlight SentAt(BatchInFlight batch, long now) => batch with { Freed = batch.Freed.AddRange(TakeDropped()), SignMs = now, AskedMs = now, DueMs = null };
 
     /// <summary>The batch is over without an answer: what it told the stages to drop is told again.</summary>
     public void GiveUp(BatchInFlight batch)

@@ -62,24 +62,16 @@ public sealed record RouteTable
     /// The replica to call: on the own node, else on the own host, else any; of equally near ones that on the device with the fewest rows, then the lowest. One that failed only when all
     /// did, the one whose rest ended first. Null: none is loaded, or all are resting.
     /// </summary>
-    /// <param name="shard">The shard.</param>
+    /// <param name="group">The rows; a replica of their shard that does not hold their experts, as another plan divides them otherwise, is none.</param>
     /// <param name="now">Milliseconds.</param>
     /// <param name="given">What devices have been given; null: the lowest of the nearest.</param>
-    public Route? Pick(int shard, long now, DeviceRows? given = null) => Pick(shard, null, now, given);
-
-    /// <summary>The same among those that hold the experts of these rows.</summary>
-    public Route? Pick(ShardGroup group, long now, DeviceRows? given) => Pick(group.Shard, group, now, given);
-
-    /// <summary>Whether the rows' shard holds other experts by now than those rows want.</summary>
-    public bool DividesOtherwise(ShardGroup group) => Loaded(group.Shard) is [var (route, _), ..] && !route.Holds(group);
-
-    private Route? Pick(int shard, ShardGroup? group, long now, DeviceRows? given)
+    public Route? Pick(ShardGroup group, long now, DeviceRows? given)
     {
         Route? rested = null, nearest = null;
         var (since, near) = (long.MaxValue, int.MaxValue);
-        foreach (var (route, distance) in Loaded(shard))
+        foreach (var (route, distance) in Loaded(group.Shard))
         {
-            if (group is not null && !route.Holds(group)) continue;
+            if (!route.Holds(group)) continue;
             if (_failed.TryGetValue(route.Target, out var failed))
             {
                 var ready = failed.AtMs + RestAfter(failed.InARow);
@@ -92,6 +84,9 @@ public sealed record RouteTable
 
         return nearest ?? rested;
     }
+
+    /// <summary>Whether the rows' shard holds other experts by now than those rows want.</summary>
+    public bool DividesOtherwise(ShardGroup group) => Loaded(group.Shard) is [var (route, _), ..] && !route.Holds(group);
 
     /// <summary>The table in which this target has failed just now.</summary>
     public RouteTable Fail(LaneTarget target, long now)

@@ -34,6 +34,22 @@ public sealed class SchedulerRetryTests
         Assert.InRange(Enumerable.Range(0, 20).Select(seed => Rests(options, new Random(seed), out _)[1]).Distinct().Count(), 10, 20);
     }
 
+    [Fact]
+    public void An_answer_that_comes_while_the_next_attempt_rests_is_taken_and_the_batch_not_sent_again()
+    {
+        var state = new SchedulerState(new SchedulerOptions { MaxAttempts = 3, RetryMs = 1000 }, 0, 1, new Random(1));
+        var submit = new SchedulerProtocol.Submit(new("s"), 1, [1, 2, 3], 3, 1, [], new(0, 1, 0, 0), LogitsWanted.None);
+        var first = Sent(state.Submit(submit, "key", 0));
+        var second = Sent(state.Failed(new(first.Batch, RefusalReason.Failed, "lost"), 0));
+        Assert.Empty(state.Failed(new(second.Batch, RefusalReason.Failed, "lost"), 0).OfType<SchedulerEffect.RunBatch>());
+        var told = state.Ran(new(second.Batch, [7]), 1).OfType<SchedulerEffect.Tell>().Select(t => t.Message).OfType<SchedulerProtocol.Sampled>().Single();
+        Assert.Equal((7, true), (told.Id, told.IsLast));
+        Assert.Equal(0, state.Load.BatchesInFlight);
+        Assert.Empty(state.Tick(5000).OfType<SchedulerEffect.RunBatch>());
+
+        static SchedulerEffect.RunBatch Sent(IEnumerable<SchedulerEffect> effects) => effects.OfType<SchedulerEffect.RunBatch>().Single();
+    }
+
     /// <summary>How long the batch of one session rests before each attempt but the first, and what the session is told in the end.</summary>
     private static List<long> Rests(SchedulerOptions options, Random random, out SchedulerProtocol.Refused refusal)
     {

@@ -1,3 +1,4 @@
+using ActorLlama.Planning.Routing;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Tests.Routing;
@@ -20,6 +21,9 @@ internal static class Loaded
     public static NodeProtocol.HeldShard OnDevice(this NodeProtocol.HeldShard shard) => shard with { Device = Device(shard.Placement.Device.Node) };
 
     public static LaneTarget Device(NodeId node) => new(node, "/user/node/device-0", 1);
+
+    /// <summary>The replica to call for rows of any of the shard's experts.</summary>
+    public static Route? Pick(this RouteTable table, int shard, long now, DeviceRows? given = null) => table.Pick(new ShardGroup(shard, [], []), now, given);
 
     public static NodeProtocol.Routes Routes(long version, params NodeProtocol.HeldShard[] shards) =>
         new(1, version, ClusterState.Ready, "", [], [.. shards], []);

@@ -8,13 +8,10 @@ namespace ActorLlama.Runtime.Lanes;
 /// <summary>One socket's life: a loop that reads, a loop that writes, and its end. Both loops are asynchronous; no thread waits.</summary>
 internal abstract class LaneConnection : IDisposable
 {
-    /// <summary>How a reason begins that says nothing of what was under way: the peer may live.</summary>
-    protected const string Silence = "silent for more than";
-
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true, AllowSynchronousContinuations = true });
-    private string? _endReason;
+    private string? _endReason, _silence;
 
     protected LaneConnection(LaneNode lane) => (Lane, Ended) = (lane, _ended.Token);
 
@@ -23,6 +20,9 @@ internal abstract class LaneConnection : IDisposable
     protected CancellationToken Ended { get; }
 
     protected string EndReason => Volatile.Read(ref _endReason) ?? "";
+
+    /// <summary>This node ended it, for nothing was heard: that says nothing of what was under way, and the peer may live.</summary>
+    protected bool EndedForSilence => ReferenceEquals(EndReason, _silence);
 
     protected FrameReader? Reader { get; set; }
 
@@ -45,7 +45,7 @@ internal abstract class LaneConnection : IDisposable
         var now = Lane.Time.GetTimestamp();
         if (wasAsleep) reader.LastRead = now;
         else if (Lane.Time.GetElapsedTime(reader.LastRead, now) > Lane.Options.HeartbeatDeadline)
-            Close($"{Silence} {Lane.Options.HeartbeatDeadline}");
+            Close(_silence = $"silent for more than {Lane.Options.HeartbeatDeadline}");
     }
 
     /// <summary>After <see cref="Close"/>, when both loops have ended.</summary>

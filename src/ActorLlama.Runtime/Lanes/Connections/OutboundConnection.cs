@@ -51,7 +51,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
             Close("failed");
             Dispose();
             if (Lane.IsStopped) failure = LaneFailure.Stopped;
-            if (failure == LaneFailure.ConnectionLost && EndReason.StartsWith(Silence, StringComparison.Ordinal)) failure = LaneFailure.Silent;
+            if (failure == LaneFailure.ConnectionLost && EndedForSilence) failure = LaneFailure.Silent;
             peer.Ended(this, EndReason);
             foreach (var item in Queue.Drain()) Fail(item, failure, EndReason);
         }
