@@ -112,6 +112,8 @@ public sealed partial class ChatTerminalTests(ClusterFixture cluster) : IDisposa
         await terminal.WaitAsync(text => text.LastIndexOf("second", StringComparison.Ordinal) is var at and >= 0 && text[at..].Length > 40, "an answer that streams");
         terminal.Type(CtrlC);
         await terminal.WaitForAsync(", stopped", "Ctrl-C stops the answer");
+        // What is typed before the prompt is there is echoed before it, and the prompt that is waited for below would be this one.
+        await terminal.WaitAsync(text => text.EndsWith("\n>", StringComparison.Ordinal), "the next prompt");
         terminal.Type("forgotten\\\rline");
         await terminal.WaitAsync(text => text.LastIndexOf("forgotten", StringComparison.Ordinal) is var at and >= 0 && text[at..].Contains("line", StringComparison.Ordinal), "typing");
         terminal.Type(CtrlC);
