@@ -1,3 +1,4 @@
+using ActorLlama.Kernels;
 using ActorLlama.Model;
 
 namespace ActorLlama.Checkpoints;
@@ -15,7 +16,7 @@ internal sealed class ServedTensor : StoredTensor, IDisposable
     // Two devices of one process may ask for different experts at once.
     private readonly Lock _lock = new();
     private readonly int[] _holders;
-    private ReservedMemory? _memory;
+    private MappedMemory? _memory;
 
     public ServedTensor(BoundTensor tensor)
         : base(tensor.View.Name, tensor.View.Type, tensor.View.Shape) =>
@@ -59,7 +60,7 @@ internal sealed class ServedTensor : StoredTensor, IDisposable
     {
         lock (_lock)
         {
-            _memory ??= new ReservedMemory(Bytes);
+            _memory ??= new MappedMemory(Bytes, sparse: true);
             for (var slice = first; slice < first + count; slice++)
                 if (_holders[slice]++ == 0) Fill(_memory.Address, slice * _tensor.SliceBytes);
             return (nint)(_memory.Address + first * _tensor.SliceBytes);

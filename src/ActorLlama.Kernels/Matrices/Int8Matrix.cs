@@ -11,12 +11,11 @@ namespace ActorLlama.Kernels;
 public sealed unsafe class Int8Matrix : IDisposable
 {
     private const int Most = 127;
-    private readonly byte* _data;
-    private bool _disposed;
+    private readonly MappedMemory _memory;
 
-    private Int8Matrix(byte* data, long bytes, WeightPanels panels)
+    private Int8Matrix(MappedMemory memory, long bytes, WeightPanels panels)
     {
-        _data = data;
+        _memory = memory;
         Bytes = bytes;
         Panels = panels;
     }
@@ -31,18 +30,13 @@ public sealed unsafe class Int8Matrix : IDisposable
     {
         var weights = (long)from.Panels * from.Inputs * Int8.GroupBytes;
         var scales = (long)WeightPanels.PartsOf(from.Inputs) * from.Panels * WeightPanels.Width * sizeof(float);
-        var data = LargeMemory.Allocate(weights + scales);
-        var panels = WeightPanels.PackedInt8((nint)data, (nint)(data + weights), from.Outputs, from.Inputs);
+        var memory = new MappedMemory(weights + scales);
+        var panels = WeightPanels.PackedInt8(memory.Address, memory.Address + (nint)weights, from.Outputs, from.Inputs);
         team.For(from.Panels, (panel, thread) => PackPanel(from, panels, panel, (float*)team.Scratch(thread)));
-        return new Int8Matrix(data, weights + scales, panels);
+        return new Int8Matrix(memory, weights + scales, panels);
     }
 
-    public void Dispose()
-    {
-        if (_disposed) return;
-        _disposed = true;
-        LargeMemory.Free(_data);
-    }
+    public void Dispose() => _memory.Dispose();
 
     private static void PackPanel(WeightPanels from, WeightPanels to, int panel, float* scratch)
     {

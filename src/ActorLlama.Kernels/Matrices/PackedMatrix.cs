@@ -6,12 +6,11 @@ namespace ActorLlama.Kernels;
 public sealed unsafe class PackedMatrix : IDisposable
 {
     private const int PackInputs = 128, CopiedTogether = 32;
-    private readonly byte* _data;
-    private bool _disposed;
+    private readonly MappedMemory _memory;
 
-    private PackedMatrix(byte* data, long bytes, WeightPanels panels)
+    private PackedMatrix(MappedMemory memory, long bytes, WeightPanels panels)
     {
-        _data = data;
+        _memory = memory;
         Bytes = bytes;
         Panels = panels;
     }
@@ -19,12 +18,14 @@ public sealed unsafe class PackedMatrix : IDisposable
     /// <summary>Fills the panel that begins with output <paramref name="first"/>.</summary>
     private delegate void PanelFill(int first, nint to, int thread);
 
-    private delegate WeightPanels PanelsAt(byte* data);
+    private delegate WeightPanels PanelsAt(nint data);
 
     public WeightPanels Panels { get; }
 
     /// <summary>Bytes of memory held.</summary>
     public long Bytes { get; }
+
+    private byte* Data => (byte*)_memory.Address;
 
     /// <summary>
     /// Packs a matrix whose weight of output n and input k is element n·<paramref name="outputStride"/> + k·<paramref name="inputStride"/>:
@@ -47,13 +48,13 @@ public sealed unsafe class PackedMatrix : IDisposable
     {
         var group = from.Format == PanelFormat.Float32 ? Float32.GroupBytes : PackedBf16.GroupBytes;
         var stride = (long)from.Inputs * group;
-        var matrix = New(from.Panels * stride, data => new WeightPanels(data, from.Format, from.Outputs, from.Inputs, stride, group));
+        var matrix = New(from.Panels * stride, data => new WeightPanels((byte*)data, from.Format, from.Outputs, from.Inputs, stride, group));
         // Side by side in the source: a page is read at once.
         var strips = (from.Panels + CopiedTogether - 1) / CopiedTogether;
         team.For(strips, (strip, _) =>
         {
             var first = strip * CopiedTogether;
-            StripTile.Copy(from.Data + first * from.PanelStride, from.PanelStride, from.Stride, Math.Min(CopiedTogether, from.Panels - first), from.Inputs, group, matrix._data + first * stride, isLasting: true);
+            StripTile.Copy(from.Data + first * from.PanelStride, from.PanelStride, from.Stride, Math.Min(CopiedTogether, from.Panels - first), from.Inputs, group, matrix.Data + first * stride, isLasting: true);
         });
         return matrix;
     }
@@ -79,19 +80,14 @@ public sealed unsafe class PackedMatrix : IDisposable
             }
     }
 
-    public void Dispose()
-    {
-        if (_disposed) return;
-        _disposed = true;
-        LargeMemory.Free(_data);
-    }
+    public void Dispose() => _memory.Dispose();
 
     private static PackedMatrix Pack(bool isBf16, int outputs, int inputs, ThreadTeam team, PanelFill fill)
     {
-        var matrix = New(WeightPanels.PackedBytes(isBf16, outputs, inputs), data => WeightPanels.Packed((nint)data, isBf16, outputs, inputs));
+        var matrix = New(WeightPanels.PackedBytes(isBf16, outputs, inputs), data => WeightPanels.Packed(data, isBf16, outputs, inputs));
         try
         {
-            team.For(matrix.Panels.Panels, (panel, thread) => fill(panel * WeightPanels.Width, (nint)(matrix._data + panel * matrix.Panels.PanelStride), thread));
+            team.For(matrix.Panels.Panels, (panel, thread) => fill(panel * WeightPanels.Width, (nint)(matrix.Data + panel * matrix.Panels.PanelStride), thread));
             return matrix;
         }
         catch
@@ -103,8 +99,8 @@ public sealed unsafe class PackedMatrix : IDisposable
 
     private static PackedMatrix New(long bytes, PanelsAt panels)
     {
-        var data = LargeMemory.Allocate(bytes);
-        return new PackedMatrix(data, bytes, panels(data));
+        var memory = new MappedMemory(bytes);
+        return new PackedMatrix(memory, bytes, panels(memory.Address));
     }
 
     private static void PackPanel(bool isBf16, nint from, int valid, int inputs, long outputStride, long inputStride, nint to)

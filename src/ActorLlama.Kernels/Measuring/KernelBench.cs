@@ -15,6 +15,7 @@ public sealed unsafe class KernelBench : IDisposable
 
     private readonly ThreadTeam _team;
     private readonly int _width, _hidden;
+    private readonly MappedMemory _memory;
     private readonly byte* _pool;
     private readonly float* _x, _y, _gate, _up;
 
@@ -27,7 +28,8 @@ public sealed unsafe class KernelBench : IDisposable
         if (hidden < 64 || hidden % 64 != 0) throw new InvalidDataException($"Bench: the hidden width is {hidden}; it is a multiple of 64.");
         if (6L * width * hidden > PoolBytes) throw new InvalidDataException($"Bench: an expert of {width} x {hidden} takes more than {PoolBytes} bytes. Ask for less.");
         (_team, _width, _hidden) = (team, width, hidden);
-        _pool = LargeMemory.Allocate(PoolBytes);
+        _memory = new MappedMemory(PoolBytes);
+        _pool = (byte*)_memory.Address;
         var random = new Random(1);
         // Small numbers of either sign in bfloat16; as float32 they are small as well.
         var words = new Span<ushort>(_pool, 1 << 20);
@@ -114,7 +116,7 @@ public sealed unsafe class KernelBench : IDisposable
 
     public void Dispose()
     {
-        LargeMemory.Free(_pool);
+        _memory.Dispose();
         foreach (var values in (ReadOnlySpan<nint>)[(nint)_x, (nint)_y, (nint)_gate, (nint)_up]) NativeMemory.AlignedFree((void*)values);
     }
 

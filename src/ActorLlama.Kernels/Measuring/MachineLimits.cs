@@ -14,18 +14,12 @@ public sealed unsafe record MachineLimits(double GigabytesPerSecond, double Giga
     /// <summary>The best of several tries; takes about a second and half a gigabyte of memory.</summary>
     public static MachineLimits Measure(ThreadTeam team)
     {
-        var memory = LargeMemory.Allocate((long)Units * UnitBytes);
-        try
-        {
-            team.For(Units, (unit, _) => new Span<byte>(memory + (long)unit * UnitBytes, UnitBytes).Fill(1));
-            var read = Best(() => team.For(Units, (unit, _) => Read(memory + (long)unit * UnitBytes)));
-            var multiplied = Best(() => team.For(team.Threads, (_, _) => Multiply(Rounds)));
-            return new MachineLimits((double)Units * UnitBytes / read / 1e9, 2.0 * Rounds * Chains * Vector512<float>.Count * team.Threads / multiplied / 1e9);
-        }
-        finally
-        {
-            LargeMemory.Free(memory);
-        }
+        using var mapped = new MappedMemory((long)Units * UnitBytes);
+        var memory = (byte*)mapped.Address;
+        team.For(Units, (unit, _) => new Span<byte>(memory + (long)unit * UnitBytes, UnitBytes).Fill(1));
+        var read = Best(() => team.For(Units, (unit, _) => Read(memory + (long)unit * UnitBytes)));
+        var multiplied = Best(() => team.For(team.Threads, (_, _) => Multiply(Rounds)));
+        return new MachineLimits((double)Units * UnitBytes / read / 1e9, 2.0 * Rounds * Chains * Vector512<float>.Count * team.Threads / multiplied / 1e9);
     }
 
     /// <summary>Seconds of the fastest of several runs.</summary>

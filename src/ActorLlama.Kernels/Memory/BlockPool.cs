@@ -1,14 +1,14 @@
 namespace ActorLlama.Kernels;
 
 /// <summary>
-/// Native memory for blocks of one size that live long and are read whole, as those of KV caches: cut out of pieces of large pages (<see cref="LargeMemory"/>), 64-byte
+/// Native memory for blocks of one size that live long and are read whole, as those of KV caches: cut out of pieces of large pages (<see cref="MappedMemory"/>), 64-byte
 /// aligned, not cleared. What is returned is kept for the next caller until the pool is disposed and the last block returned. One thread at a time;
 /// <see cref="RentedBytes"/> may be read by any.
 /// </summary>
 public sealed unsafe class BlockPool : IDisposable
 {
     private const long PieceBytes = 8L << 20;
-    private readonly List<nint> _pieces = [];
+    private readonly List<MappedMemory> _pieces = [];
     private readonly Stack<nint> _idle = [];
     private readonly long _stride;
     private long _rented;
@@ -51,15 +51,15 @@ public sealed unsafe class BlockPool : IDisposable
     private void Grow()
     {
         var blocks = Math.Max(1, PieceBytes / _stride);
-        var piece = (nint)LargeMemory.Allocate(blocks * _stride);
+        var piece = new MappedMemory(blocks * _stride);
         _pieces.Add(piece);
         // The first one is taken first: memory that is never used is never touched.
-        for (var i = blocks - 1; i >= 0; i--) _idle.Push(piece + (nint)(i * _stride));
+        for (var i = blocks - 1; i >= 0; i--) _idle.Push(piece.Address + (nint)(i * _stride));
     }
 
     private void Free()
     {
-        foreach (var piece in _pieces) LargeMemory.Free((byte*)piece);
+        foreach (var piece in _pieces) piece.Dispose();
         _pieces.Clear();
         _idle.Clear();
     }

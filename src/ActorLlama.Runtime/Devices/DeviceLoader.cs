@@ -30,6 +30,13 @@ internal sealed class DeviceLoader : IDisposable
     /// <summary>Runs the job after those that wait. Its token ends the job when the device does.</summary>
     public void Run(Action<CancellationToken> job) => _jobs.Add(job);
 
+    /// <summary>Frees a part of the model behind the jobs that may still read it, and has the system get its memory back.</summary>
+    public void Free(IDisposable part) => Run(_ =>
+    {
+        part.Dispose();
+        NativeHeap.Trim();
+    });
+
     /// <summary>Ends the job at work and those that wait, and returns when all have ended.</summary>
     public void Dispose()
     {

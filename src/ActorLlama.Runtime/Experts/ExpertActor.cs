@@ -78,8 +78,7 @@ internal sealed class ExpertActor : DeviceWorker
         if (_self is { } self) _node.Lane.Unregister(self);
         _load?.Dispose();
         _writing?.Dispose();
-        // Behind what may still read it.
-        if (_group is { } group) _device.Loader.Run(_ => group.Dispose());
+        if (_group is { } group) _device.Loader.Free(group);
         _group = null;
     }
 

@@ -95,8 +95,7 @@ internal sealed class StageActor : DeviceWorker
         _caches?.Dispose();
         _load?.Dispose();
         _writing?.Dispose();
-        // Behind what may still read it.
-        if (_stage is { } stage) _device.Loader.Run(_ => stage.Dispose());
+        if (_stage is { } stage) _device.Loader.Free(stage);
     }
 
     private void Serve(TrunkStage? stage)

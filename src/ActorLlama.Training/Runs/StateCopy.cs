@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using ActorLlama.Checkpoints;
+using ActorLlama.Kernels;
 using ActorLlama.Model;
 
 namespace ActorLlama.Training.Runs;
@@ -30,24 +30,20 @@ public sealed class StateCopy : IDisposable
     private sealed unsafe class Copied : TensorData
     {
         private const int PieceBytes = 1 << 26;
-        private byte* _bytes;
+        private readonly MappedMemory _memory;
 
         public Copied(TensorData of) : base(of.Name, of.Type, of.Shape)
         {
-            _bytes = (byte*)NativeMemory.Alloc((nuint)Bytes);
-            for (var at = 0L; at < Bytes; at += PieceBytes) of.Read(at, new Span<byte>(_bytes + at, (int)Math.Min(PieceBytes, Bytes - at)));
+            _memory = new MappedMemory(Bytes);
+            for (var at = 0L; at < Bytes; at += PieceBytes) of.Read(at, new Span<byte>((byte*)_memory.Address + at, (int)Math.Min(PieceBytes, Bytes - at)));
         }
 
         public override void Read(long offset, Span<byte> bytes)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + bytes.Length, Bytes, nameof(offset));
-            new ReadOnlySpan<byte>(_bytes + offset, bytes.Length).CopyTo(bytes);
+            new ReadOnlySpan<byte>((byte*)_memory.Address + offset, bytes.Length).CopyTo(bytes);
         }
 
-        public void Free()
-        {
-            NativeMemory.Free(_bytes);
-            _bytes = null;
-        }
+        public void Free() => _memory.Dispose();
     }
 }
