@@ -33,6 +33,8 @@ internal enum LaneFailure : byte
     /// <summary>No response within <see cref="LaneOptions.ResponseDeadline"/>.</summary>
     Unanswered = 9,
 
-    /// <summary>As <see cref="ConnectionLost"/>, but this node ended the connection, for nothing was heard on it: the peer's process may live.</summary>
-    Silent = 10,
+    /// <summary>
+    /// As <see cref="ConnectionLost"/>, but this node ended the connection: nothing was heard on it, the plan drops the peer, or this process did not run. The peer may live.
+    /// </summary>
+    ClosedHere = 10,
 }

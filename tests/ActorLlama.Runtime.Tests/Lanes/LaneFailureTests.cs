@@ -39,6 +39,26 @@ public sealed class LaneFailureTests : LaneTestBase
     }
 
     [Fact]
+    public async Task A_connection_that_this_node_ends_says_nothing_of_its_peer()
+    {
+        var (a, b) = await StartPairAsync();
+        var expert = ProbeB();
+        a.Subscribe(TestActor);
+        var router = CreateTestProbe();
+        var target = b.Register(expert.Ref);
+        a.Send(target, LaneClass.Request, Run(1), null, a.Register(router.Ref), router.Ref);
+        await ReceiveAsync<LaneEnvelope>(expert);
+        Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerUp>(Patience)).Node);
+
+        // The plan has no such peer any more.
+        a.SetPeers(2, []);
+
+        Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerLost>(Patience)).Node);
+        Assert.Equal(LaneFailure.ClosedHere, (await ReceiveAsync<LaneFailed>(router)).Reason);
+        await UntilNoPayloadAsync(a);
+    }
+
+    [Fact]
     public async Task The_end_of_a_peer_is_news_and_fails_what_it_had_not_answered()
     {
         var (a, b) = await StartPairAsync();

@@ -42,18 +42,18 @@ internal sealed class InboundConnection : LaneConnection
         }
         catch (Exception e) when (IsExpected(e))
         {
-            Close(Describe(e));
+            End(new(Describe(e), IsHere: false));
         }
         finally
         {
             Interlocked.Exchange(ref once, null)?.Invoke();
-            Close("failed");
+            End(new("failed", IsHere: false));
             _state.Close();
             foreach (var assembly in _assembling) assembly?.Payload?.Dispose();
             Dispose();
             if (_peer is { } peer)
             {
-                peer.Ended(this, EndReason);
+                peer.Ended(this, Ending!);
                 Lane.Forget(peer);
             }
         }

@@ -11,7 +11,7 @@ internal abstract class LaneConnection : IDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true, AllowSynchronousContinuations = true });
-    private string? _endReason, _silence;
+    private LaneEnding? _ending;
 
     protected LaneConnection(LaneNode lane) => (Lane, Ended) = (lane, _ended.Token);
 
@@ -19,17 +19,18 @@ internal abstract class LaneConnection : IDisposable
 
     protected CancellationToken Ended { get; }
 
-    protected string EndReason => Volatile.Read(ref _endReason) ?? "";
-
-    /// <summary>This node ended it, for nothing was heard: that says nothing of what was under way, and the peer may live.</summary>
-    protected bool EndedForSilence => ReferenceEquals(EndReason, _silence);
+    /// <summary>Null until it has ended.</summary>
+    protected LaneEnding? Ending => Volatile.Read(ref _ending);
 
     protected FrameReader? Reader { get; set; }
 
-    /// <summary>Ends the connection; the first reason stays.</summary>
-    public virtual void Close(string reason)
+    /// <summary>Has this node end the connection; the first reason stays.</summary>
+    public void Close(string reason) => End(new(reason, IsHere: true));
+
+    /// <summary>Ends the connection; the first way stays.</summary>
+    public virtual void End(LaneEnding ending)
     {
-        if (Interlocked.CompareExchange(ref _endReason, reason, null) is null) _ended.Cancel();
+        if (Interlocked.CompareExchange(ref _ending, ending, null) is null) _ended.Cancel();
     }
 
     /// <summary>
@@ -45,7 +46,7 @@ internal abstract class LaneConnection : IDisposable
         var now = Lane.Time.GetTimestamp();
         if (wasAsleep) reader.LastRead = now;
         else if (Lane.Time.GetElapsedTime(reader.LastRead, now) > Lane.Options.HeartbeatDeadline)
-            Close(_silence = $"silent for more than {Lane.Options.HeartbeatDeadline}");
+            Close($"silent for more than {Lane.Options.HeartbeatDeadline}");
     }
 
     /// <summary>After <see cref="Close"/>, when both loops have ended.</summary>
@@ -65,7 +66,7 @@ internal abstract class LaneConnection : IDisposable
         var reading = read(stream);
         var writing = write(stream);
         var first = await Task.WhenAny(reading, writing).ConfigureAwait(false);
-        Close(first.Exception?.GetBaseException() is { } fault ? Describe(fault) : "closed by the peer");
+        End(new(first.Exception?.GetBaseException() is { } fault ? Describe(fault) : "closed by the peer", IsHere: false));
         await Task.WhenAll(reading, writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         foreach (var loop in (Task[])[reading, writing])
             if (loop.Exception?.GetBaseException() is { } e && !IsExpected(e)) throw e;
@@ -83,6 +84,6 @@ internal abstract class LaneConnection : IDisposable
             Lane.Counters.Broken();
             Lane.Log.Warning("Lane connection {Connection} ended: {Reason}", this, e.Message);
         }
-        return e is OperationCanceledException ? EndReason : e.Message;
+        return e is OperationCanceledException ? Ending?.Reason ?? "" : e.Message;
     }
 }

@@ -38,9 +38,11 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
                 connection.Wake();
                 return;
             }
-            if (failure == LaneFailure.ConnectionLost) End(association, "connection ended");
+            if (failure == LaneFailure.ConnectionLost) End(association, new("connection ended", IsHere: false));
         }
         lane.Counters.Failed();
+        // Not under way: nobody has had it.
+        if (failure == LaneFailure.ConnectionLost) failure = LaneFailure.NoConnection;
         item.Fail(lane.IsStopped ? LaneFailure.Stopped : failure.Value, $"Lane: not sent to \"{Node}\".");
     }
 
@@ -62,7 +64,7 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
             var isNew = _current.RemoteNumber is { } known && (known != number || _current.Inbound[(int)socket] is not null);
             former = isNew ? _current : null;
         }
-        if (former is not null) End(former, "the peer connected anew");
+        if (former is not null) End(former, new("the peer connected anew", IsHere: false));
         lock (_gate)
         {
             _current.RemoteNumber = number;
@@ -80,13 +82,14 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
     public void TargetEnded(string path, long uid) => Current().Inbound[(int)LaneSocket.Main]?.TargetEnded(path, uid);
 
     /// <summary>A connection ended: so does its association.</summary>
-    public void Ended(LaneConnection connection, string reason)
+    public void Ended(LaneConnection connection, LaneEnding ending)
     {
         var current = Current();
-        if (current.All.Contains(connection)) End(current, reason);
+        if (current.All.Contains(connection)) End(current, ending);
     }
 
-    public void Close(string reason) => End(Current(), reason);
+    /// <summary>Has this node end all connections with the peer.</summary>
+    public void Close(string reason) => End(Current(), new(reason, IsHere: true));
 
     public void Refused(LaneRefusedException refusal)
     {
@@ -138,17 +141,17 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
         lane.Log.Debug("Lane with {Node} is up", Node);
     }
 
-    private void End(Association association, string reason)
+    private void End(Association association, LaneEnding ending)
     {
         lock (_gate)
         {
             if (_current != association) return;
             _current = new Association(association.Number + 1);
             Interlocked.Exchange(ref _lastEnd, lane.Time.GetTimestamp());
-            if (association.IsUp) lane.Publish(new LanePeerLost(Node, reason));
+            if (association.IsUp) lane.Publish(new LanePeerLost(Node, ending.Reason));
         }
-        foreach (var connection in association.All) connection.Close(reason);
-        if (association.IsUp && !lane.IsStopped) lane.Log.Info("Lane with {Node} ended: {Reason}", Node, reason);
+        foreach (var connection in association.All) connection.End(ending);
+        if (association.IsUp && !lane.IsStopped) lane.Log.Info("Lane with {Node} ended: {Reason}", Node, ending.Reason);
     }
 
     private sealed class Association(long number)

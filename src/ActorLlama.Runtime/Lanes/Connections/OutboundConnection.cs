@@ -44,23 +44,23 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
         catch (Exception e) when (IsExpected(e))
         {
             if (e is LaneRefusedException) failure = LaneFailure.Refused;
-            Close(Describe(e));
+            End(new(Describe(e), IsHere: false));
         }
         finally
         {
-            Close("failed");
+            End(new("failed", IsHere: false));
             Dispose();
             if (Lane.IsStopped) failure = LaneFailure.Stopped;
-            if (failure == LaneFailure.ConnectionLost && EndedForSilence) failure = LaneFailure.Silent;
-            peer.Ended(this, EndReason);
-            foreach (var item in Queue.Drain()) Fail(item, failure, EndReason);
+            if (failure == LaneFailure.ConnectionLost && Ending is { IsHere: true }) failure = LaneFailure.ClosedHere;
+            peer.Ended(this, Ending!);
+            foreach (var item in Queue.Drain()) Fail(item, failure, Ending!.Reason);
         }
     }
 
-    public override void Close(string reason)
+    public override void End(LaneEnding ending)
     {
         Queue.Close();
-        base.Close(reason);
+        base.End(ending);
     }
 
     public override void Tick(bool wasAsleep)
