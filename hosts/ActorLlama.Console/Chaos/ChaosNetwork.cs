@@ -9,7 +9,12 @@ namespace ActorLlama.Cli;
 internal sealed class ChaosNetwork : IAsyncDisposable
 {
     private const string Subnet = "10.77.0.";
-    private readonly string _id = $"al{Environment.ProcessId % 100_000}";
+
+    /// <summary>The system takes namespaces and cables away a while after they were deleted: a network after another in one process has names of its own.</summary>
+    private static int s_networks;
+
+    // Names of devices have 15 characters at most.
+    private readonly string _id = $"al{Environment.ProcessId % 100_000}{(char)('a' + (Interlocked.Increment(ref s_networks) % 26))}";
     private readonly int _nodes;
 
     private ChaosNetwork(int nodes) => _nodes = nodes;

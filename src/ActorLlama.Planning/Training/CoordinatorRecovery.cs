@@ -118,10 +118,13 @@ internal sealed partial class CoordinatorTurn
         Enter(new CoordinatorPhase.Restoring(source.Folder, []));
     }
 
-    /// <summary>The newest checkpoint or, while no step has been done in full, what the run began with.</summary>
+    /// <summary>
+    /// The newest checkpoint; where there is none, what the run began with, as long as no step has been done in full or, with checkpoints, no more steps than lie between two
+    /// of them: that is what a loss costs at most.
+    /// </summary>
     private (StateId State, string? Folder)? Source() =>
         State.Checkpoints.MaxBy(checkpoint => checkpoint.State.StepsDone) is { } newest ? (newest.State, newest.Folder)
-        : State.Reached <= Settings.Initial.StepsDone ? (Settings.Initial, null)
+        : State.Reached - Settings.Initial.StepsDone <= (Settings.EnableCheckpointing ? Settings.CheckpointPeriod : 0) ? (Settings.Initial, null)
         : null;
 
     /// <summary>Why the devices that there are cannot go on, or null and their plan.</summary>

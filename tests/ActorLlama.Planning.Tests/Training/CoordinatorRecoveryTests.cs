@@ -116,6 +116,19 @@ public sealed class CoordinatorRecoveryTests
         Assert.Equal((Start, null), world.Of<TrainingProtocol.Restore>().Select(r => (r.Message.State, r.Message.Folder)).Single());
     }
 
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(3, true)]
+    public void With_checkpoints_the_beginning_counts_as_one_for_as_many_steps_as_lie_between_two(int period, bool beginsAgain)
+    {
+        var world = new CoordinatorWorld(settings => settings with { EnableCheckpointing = true, CheckpointPeriod = period }, epoch: 2);
+        world.Read();
+        world.See([1]);
+        world.Hold(1, s_plan, s_three);
+        if (beginsAgain) Assert.Equal((Start, null), world.Of<TrainingProtocol.Restore>().Select(r => (r.Message.State, r.Message.Folder)).Single());
+        else Assert.IsType<TrainingOutcome.NoCompleteState>(world.Outcome);
+    }
+
     [Fact]
     public void A_silent_device_is_given_up_and_the_rest_go_on_without_it()
     {
