@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Diagnostics;
 using ActorLlama.Client;
 
 namespace ActorLlama.Cli;
@@ -48,7 +47,7 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
             case ChaosDeed.Scale:
                 return await new ChaosScaling(cluster, connection, tell).RunAsync(cancellation);
             case ChaosDeed.Burn:
-                await BurnAsync(Environment.ProcessorCount, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);
+                using (new ChaosBurners()) await Task.Delay(fault.ForMs, cancellation);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(fault), fault.Do, "Chaos: no single deed.");
@@ -63,25 +62,5 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
         await network!.StallAsync(node, ports[true].Single(), ports[false], isStalled: true, cancellation);
         await Task.Delay(forMs, cancellation);
         await network.StallAsync(node, ports[true].Single(), ports[false], isStalled: false, cancellation);
-    }
-
-    /// <summary>Shells that count.</summary>
-    private static async Task BurnAsync(int processes, TimeSpan time, CancellationToken cancellation)
-    {
-        const string count = "while kill -0 $1 2>/dev/null; do i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; done";
-        var burning = Enumerable.Range(0, processes)
-            .Select(_ => Process.Start(new ProcessStartInfo("/bin/sh", ["-c", count, "sh", $"{Environment.ProcessId}"]))!).ToArray();
-        try
-        {
-            await Task.Delay(time, cancellation);
-        }
-        finally
-        {
-            foreach (var process in burning)
-            {
-                process.Kill();
-                process.Dispose();
-            }
-        }
     }
 }

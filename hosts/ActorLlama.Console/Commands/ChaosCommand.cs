@@ -30,6 +30,10 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         [Description("How long what lasts does: the cores of burn, a soak, frozen and cut off nodes. Default: as the scenario says.")]
         public int? For { get; init; }
 
+        [CommandOption("--burn")]
+        [Description("Have all cores compute something else meanwhile.")]
+        public bool Burn { get; init; }
+
         [CommandOption("--plot <FILE>")]
         [Description("Draw what the first node held at rest in a soak, as an .svg.")]
         public string? Plot { get; init; }
@@ -56,6 +60,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         var scenarios = settings.Scenario.Split(',', StringSplitOptions.RemoveEmptyEntries).SelectMany(name => ChaosScenarios.Find(name)).ToArray();
         var model = settings.Model ?? ProgramFiles.SampleModel();
         using var ended = new EndSignals();
+        using var burners = settings.Burn ? new ChaosBurners() : null;
         var outcomes = ImmutableArray.CreateBuilder<ChaosOutcome>();
         var soaked = true;
         foreach (var (scenario, i) in scenarios.Select((s, i) => (s, i)))
@@ -95,6 +100,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
     private static async Task<int> TrainAsync(TrainingChaosOptions options, Settings settings)
     {
         using var ended = new EndSignals();
+        using var burners = settings.Burn ? new ChaosBurners() : null;
         using var chaos = new TrainingChaos(options, settings.Logs);
         var outcomes = ImmutableArray.CreateBuilder<TrainingChaosOutcome>();
         for (var seed = settings.FirstSeed; seed < settings.FirstSeed + settings.Seeds; seed++)
