@@ -9,7 +9,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 seeds=${1:-20}
 burn=${2:-600}
 soak=${3:-3600}
-scenarios=kill-each-role,kill-in-each-phase,kill-two,freeze,drain-under-load,scale,roll
+scenarios=kill-each-role,kill-in-each-phase,kill-two,freeze,starve,drain-under-load,scale,roll
 cut=
 if [ "$(id -u)" -eq 0 ] && command -v ip >/dev/null; then
   scenarios=$scenarios,partition,stall

@@ -4,7 +4,11 @@ using ActorLlama.Client;
 namespace ActorLlama.Cli;
 
 /// <summary>Does what a fault says.</summary>
-internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, ClusterConnection connection)
+/// <param name="cluster">The nodes.</param>
+/// <param name="network">Their hosts, where they have some.</param>
+/// <param name="connection">To the cluster.</param>
+/// <param name="burst">The sessions that come with a fault that brings some.</param>
+internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, ClusterConnection connection, Func<ChaosFault, ChaosLoad> burst)
 {
     private static readonly TimeSpan s_moved = TimeSpan.FromSeconds(60);
 
@@ -35,6 +39,8 @@ internal sealed class ChaosDeeds(LocalCluster cluster, ChaosNetwork? network, Cl
             case ChaosDeed.Stall:
                 await StallAsync(node, fault.ForMs, cancellation);
                 break;
+            case ChaosDeed.Starve:
+                return await new ChaosStarving(burst(fault), connection, tell).RunAsync(victim, TimeSpan.FromMilliseconds(fault.ForMs), cancellation);
             case ChaosDeed.Drain:
                 await NodeDrain.AskAsync(connection, victim.Name, undo: false, cancellation);
                 await NodeDrain.WaitAsync(connection, victim.Name, s_moved, _ => { }, cancellation);

@@ -17,11 +17,17 @@ internal sealed record ChaosFault
     /// <summary>How often it is done to the same sessions, each time when all nodes are there again; they are opened anew as they end.</summary>
     public int Times { get; init; } = 1;
 
+    /// <summary>With <see cref="ChaosDeed.Starve"/>: how many sessions come with it, all at once, so that devices need more memory than they had.</summary>
+    public int Burst { get; init; } = 24;
+
+    /// <summary>Prompt tokens of each of those.</summary>
+    public int BurstPromptTokens { get; init; } = 800;
+
     /// <summary>The longest pause allowed.</summary>
     public int BoundMs { get; init; } = 15_000;
 
     /// <summary>Whether sessions are opened anew until it is over.</summary>
-    public bool IsLasting => Times > 1 || Do is ChaosDeed.Burn or ChaosDeed.Roll or ChaosDeed.Scale or ChaosDeed.Soak;
+    public bool IsLasting => Times > 1 || Do is ChaosDeed.Starve or ChaosDeed.Burn or ChaosDeed.Roll or ChaosDeed.Scale or ChaosDeed.Soak;
 }
 
 internal enum ChaosDeed
@@ -37,6 +43,11 @@ internal enum ChaosDeed
 
     /// <summary>The node's lanes stand still for a while; all else of it is well. Needs <see cref="ChaosScenario.Hosts"/>.</summary>
     Stall,
+
+    /// <summary>
+    /// The node's process gets no more memory than it has, for a while, and more sessions come, with long prompts: its device must run short, and say so, or its process end of it.
+    /// </summary>
+    Starve,
 
     /// <summary>The node is emptied as <c>cluster drain</c> does, and may hold parts again.</summary>
     Drain,

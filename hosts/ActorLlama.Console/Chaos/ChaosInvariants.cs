@@ -10,6 +10,9 @@ internal static class ChaosInvariants
 
     private const string StandsStill = "its lanes stand still";
 
+    /// <summary>Events of a device that says so, and of a process that ended instead.</summary>
+    private static readonly (string Kind, string Text)[] s_shortages = [("Fault: ", "it ran out of memory"), ("Lost: ", "its process is gone")];
+
     /// <summary>Each that did not hold, in words.</summary>
     public static IEnumerable<string> Broken(
         ChaosFault fault, bool hadRole, int inPhase, ImmutableArray<ImmutableArray<int>> expected, ImmutableArray<ChaosStream> streams, long since, bool ended)
@@ -33,8 +36,13 @@ internal static class ChaosInvariants
     {
         ChaosDeed.Burn => said.Where(line => s_alarms.Any(alarm => line.Contains(alarm, StringComparison.Ordinal))).Take(3).Select(line => $"nobody was lost, yet: {line}"),
         ChaosDeed.Stall when !said.Any(line => line.Contains(StandsStill, StringComparison.Ordinal)) => [$"nobody said of the node that \"{StandsStill}\""],
+        ChaosDeed.Starve when !Shortages(said).Any() => ["it does not count: no device ran out of memory, and no process ended of it"],
         _ => [],
     };
+
+    /// <summary>What was said of devices that were short of memory, or of processes that ended.</summary>
+    public static IEnumerable<string> Shortages(IEnumerable<string> said) =>
+        said.Where(line => s_shortages.Any(s => line.StartsWith(s.Kind, StringComparison.Ordinal) && line.Contains(s.Text, StringComparison.Ordinal)));
 
     /// <summary>How the tokens differ from those of the run that nothing disturbed, or null.</summary>
     public static string? Difference(ImmutableArray<int> expected, ImmutableArray<int> actual)

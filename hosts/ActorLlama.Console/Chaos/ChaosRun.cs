@@ -17,6 +17,9 @@ internal sealed class ChaosRun : IAsyncDisposable
 
     private readonly ChaosNetwork? _network;
 
+    /// <summary>The nodes have had a burst, and keep the memory that it took: they would not need more for another.</summary>
+    private bool _hasBurst;
+
     private ChaosRun(ChaosScenario scenario, Attachment attachment, ChaosNetwork? network) => (_scenario, _attachment, _network) = (scenario, attachment, network);
 
     internal LocalCluster Cluster => _attachment.Own!;
@@ -64,6 +67,7 @@ internal sealed class ChaosRun : IAsyncDisposable
             var met = await aim.ReachAsync(fault, turn, streams, undisturbed.FirstToken, cancellation);
             meetings.Add(met);
             var victim = Cluster.Nodes.Index().FirstOrDefault(n => n.Item.Name == met.Victim);
+            _hasBurst |= fault.Do == ChaosDeed.Starve;
             if (victim.Item is not null) notes = notes.AddRange(await DeedsOf(connection).DoAsync(fault, victim.Index, told.Add, cancellation));
             outlived &= streams.Any(s => !s.Reading.IsCompleted);
         }
@@ -91,7 +95,7 @@ internal sealed class ChaosRun : IAsyncDisposable
                 .. notes,
                 .. fault.Do is ChaosDeed.Drain && !outlived ? ["it does not count: all sessions had ended before it was over"] : Array.Empty<string>(),
             ],
-            Told = told.ToImmutable(),
+            Told = [.. told, .. fault.Do == ChaosDeed.Starve ? ChaosInvariants.Shortages(timeline.Select(t => t.What)).Take(2) : []],
             Timeline = timeline,
         };
     }
@@ -116,9 +120,11 @@ internal sealed class ChaosRun : IAsyncDisposable
         }
     }
 
-    internal ChaosLoad LoadOf(ClusterConnection connection) => new(connection, _scenario, _attachment.Model.Shape.VocabSize);
+    internal ChaosLoad LoadOf(ClusterConnection connection) => LoadOf(connection, _scenario);
 
-    internal ChaosDeeds DeedsOf(ClusterConnection connection) => new(Cluster, _network, connection);
+    private ChaosLoad LoadOf(ClusterConnection connection, ChaosScenario scenario) => new(connection, scenario, _attachment.Model.Shape.VocabSize);
+
+    internal ChaosDeeds DeedsOf(ClusterConnection connection) => new(Cluster, _network, connection, fault => LoadOf(connection, _scenario.Burst(fault)));
 
     /// <summary>
     /// Starts what has ended anew, lets what was drained hold parts again, and waits until all nodes are members, everything is loaded, and nodes that came anew have their share.
@@ -127,10 +133,26 @@ internal sealed class ChaosRun : IAsyncDisposable
     {
         await Cluster.MendAsync(cancellation);
         var status = await WholeAsync(after: -1, cancellation);
+        if (_hasBurst) status = await RenewAsync(cancellation);
         await using var connection = await ConnectAsync(cancellation);
         foreach (var drained in status.Nodes.Where(n => n.IsLeaving)) await connection.DrainAsync(new(drained.Node.HostAndPort, Undo: true, DryRun: false), ClusterWait.Answer, cancellation);
         if (status.Nodes.Any(n => n.IsLeaving)) status = await WholeAsync(status.Plan.Epoch, cancellation);
         if ((await connection.RebalanceAsync(dryRun: false, ClusterWait.Answer, cancellation)).Moves.Length > 0) await WholeAsync(status.Plan.Epoch, cancellation);
+    }
+
+    /// <summary>A new process for each node, one after the other.</summary>
+    private async Task<ClusterProtocol.Status> RenewAsync(CancellationToken cancellation)
+    {
+        _hasBurst = false;
+        var status = await WholeAsync(after: -1, cancellation);
+        for (var i = 0; i < Cluster.Nodes.Count; i++)
+        {
+            await Cluster.Nodes[i].StopAsync();
+            await Cluster.MendAsync(cancellation);
+            status = await WholeAsync(status.Plan.Epoch, cancellation);
+        }
+
+        return status;
     }
 
     internal async Task<ChaosUndisturbed> UndisturbedAsync(ChaosLoad load, int seed, CancellationToken cancellation)

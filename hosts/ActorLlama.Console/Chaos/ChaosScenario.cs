@@ -77,11 +77,16 @@ internal sealed record ChaosScenario
             if (fault.Times is < 1 or > 1000) return $"times is {fault.Times}; it must be from 1 to 1000.";
             if (fault.Times > 1 && fault.When != ChaosPhase.Decode) return $"times is {fault.Times} with when {fault.When}; only what meets decoding sessions can be done again to the same.";
             if (fault.Do is ChaosDeed.Cut or ChaosDeed.Stall && !Hosts) return $"a fault is {fault.Do}; that needs hosts to be true.";
+            if (fault.Burst is < 1 or > 256) return $"burst is {fault.Burst}; it must be from 1 to 256.";
+            if (fault.BurstPromptTokens is < 1 or > 100_000) return $"burst-prompt-tokens is {fault.BurstPromptTokens}; it must be from 1 to 100000.";
             if (fault.ForMs < 1) return $"for-ms is {fault.ForMs}; it must be at least 1.";
         }
 
         return null;
     }
+
+    /// <summary>The load that comes with a fault beside its own: long prompts, short answers.</summary>
+    public ChaosScenario Burst(ChaosFault fault) => this with { Sessions = fault.Burst, PromptTokens = fault.BurstPromptTokens, Tokens = 20 };
 
     private ImmutableArray<string> SettingsOf(int node) =>
     [

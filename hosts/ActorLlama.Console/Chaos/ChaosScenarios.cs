@@ -8,6 +8,9 @@ internal static class ChaosScenarios
     /// <summary>So that parts take one to six seconds to load: loads of the sample model are over before one can look.</summary>
     private const string SlowDisk = "actorllama.model.load-rate=3MiB";
 
+    /// <summary>So that long prompts need much more memory than short ones and decoding: as many rows in a batch as it may have.</summary>
+    private const string LargeBatches = "actorllama.scheduler.prefill-chunk=512";
+
     /// <summary>Loading is on top of what a loss without a replica costs: the sample model's parts load within this.</summary>
     private const int LoadingMs = 1500;
 
@@ -146,6 +149,27 @@ internal static class ChaosScenarios
                     new ChaosFault { Do = ChaosDeed.Stall, Role = ChaosRole.Stage, ForMs = 12_000 },
                     new ChaosFault { Do = ChaosDeed.Stall, Role = ChaosRole.Expert, ForMs = 12_000 },
                 ],
+            },
+        ],
+        ["starve"] =
+        [
+            new ChaosScenario
+            {
+                Name = "no memory for experts",
+                Stages = 1,
+                ExpertShards = 2,
+                Roles = Trunk(1).Add(2, ["experts"]).Add(3, ["experts"]),
+                PromptTokens = 8,
+                Settings = [LargeBatches],
+                Faults = [new ChaosFault { Do = ChaosDeed.Starve, Role = ChaosRole.Expert }],
+            },
+            new ChaosScenario
+            {
+                Name = "no memory for stages",
+                Stages = 3,
+                PromptTokens = 8,
+                Settings = [LargeBatches],
+                Faults = [new ChaosFault { Do = ChaosDeed.Starve, Role = ChaosRole.LaterStage }, new ChaosFault { Do = ChaosDeed.Starve, Role = ChaosRole.Stage }],
             },
         ],
         ["scale"] =

@@ -11,7 +11,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
     internal sealed class Settings : CommandSettings
     {
         [CommandOption("--scenario <NAMES>", isRequired: true)]
-        [Description("Scenarios' names, with commas between (kill-each-role, kill-in-each-phase, kill-two, freeze, partition, partition-again, stall, drain-under-load, scale, roll, burn, soak; train and train-partition, alone, for a run that trains), or files.")]
+        [Description("Scenarios' names, with commas between (kill-each-role, kill-in-each-phase, kill-two, freeze, partition, partition-again, stall, starve, drain-under-load, scale, roll, burn, soak; train and train-partition, alone, for a run that trains), or files.")]
         public string Scenario { get; init; } = "";
 
         [CommandOption("--model <DIR>")]
@@ -27,7 +27,7 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         public int FirstSeed { get; init; } = 1;
 
         [CommandOption("--for <SECONDS>")]
-        [Description("How long what lasts does: the cores of burn, a soak, frozen and cut off nodes. Default: as the scenario says.")]
+        [Description("How long what lasts does: the cores of burn, a soak, frozen, cut off and starved nodes. Default: as the scenario says.")]
         public int? For { get; init; }
 
         [CommandOption("--burn")]

@@ -22,7 +22,7 @@ public sealed unsafe class NativePool : IDisposable
     /// <summary>Bytes kept for the next caller.</summary>
     public long IdleBytes => Interlocked.Read(ref _idleBytes);
 
-    /// <summary>At least <paramref name="bytes"/> bytes; give them back with the same number.</summary>
+    /// <summary>At least <paramref name="bytes"/> bytes; give them back with the same number. Throws <see cref="OutOfMemoryException"/>.</summary>
     public nint Rent(long bytes)
     {
         var size = SizeOf(bytes);
@@ -36,7 +36,15 @@ public sealed unsafe class NativePool : IDisposable
                 return block;
             }
         }
-        return (nint)NativeMemory.AlignedAlloc((nuint)size, 64);
+        try
+        {
+            return (nint)NativeMemory.AlignedAlloc((nuint)size, 64);
+        }
+        catch (OutOfMemoryException)
+        {
+            lock (_gate) _rented -= size;
+            throw;
+        }
     }
 
     public void Return(nint block, long bytes)

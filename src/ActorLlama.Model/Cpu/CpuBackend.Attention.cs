@@ -8,7 +8,7 @@ public sealed unsafe partial class CpuBackend
     {
         var (fromQ, fromK) = (Of(qkv.Q), Of(qkv.K));
         Require("Position", "the number of rows", fromQ.Rows, rows.Rows);
-        CpuActivation q = New(fromQ.Rows, fromQ.Width), k = New(fromK.Rows, fromK.Width);
+        var (q, k) = New(fromQ.Rows, fromQ.Width, fromK.Width);
         var usesRope = _config.UsesRope[layer];
         if (usesRope) _rotary.Prepare(rows.Positions.AsSpan());
         ForRows(rows.Rows, q.Width, (first, end) =>

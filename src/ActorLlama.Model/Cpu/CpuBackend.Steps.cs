@@ -36,7 +36,7 @@ public sealed unsafe partial class CpuBackend
         Require("NormQkv", "the width of k", wk.Outputs, _config.KvHeads * _config.HeadDim);
         Require("NormQkv", "the width of v", wv.Outputs, _config.KvHeads * _config.HeadDim);
         using var normed = (CpuActivation)Norm(x, gain);
-        CpuActivation yq = New(x.Rows, wq.Outputs), yk = New(x.Rows, wk.Outputs), yv = New(x.Rows, wv.Outputs);
+        var (yq, yk, yv) = New(x.Rows, wq.Outputs, wk.Outputs, wv.Outputs);
         Product.Run(_team,
             new Product(wq, normed.Values, x.Width, x.Rows, yq.Values, yq.Width, _round),
             new Product(wk, normed.Values, x.Width, x.Rows, yk.Values, yk.Width, _round),
@@ -72,8 +72,16 @@ public sealed unsafe partial class CpuBackend
     {
         var group = Group(x, gate, up, down);
         var y = New(x.Rows, group.Down.Outputs);
-        RunFfn(new FfnWork([group], Of(x), y), null);
-        return y;
+        try
+        {
+            RunFfn(new FfnWork([group], Of(x), y), null);
+            return y;
+        }
+        catch
+        {
+            y.Dispose();
+            throw;
+        }
     }
 
     public Activation GatedFfnLater(Activation x, Weight gate, Weight up, Weight down)
@@ -130,8 +138,8 @@ public sealed unsafe partial class CpuBackend
     {
         Require("Add", "the number of rows of b", b.Rows, a.Rows);
         Require("Add", "the width of b", b.Width, a.Width);
-        var y = New(a.Rows, a.Width);
         var (left, right) = (Of(a), Of(b));
+        var y = New(a.Rows, a.Width);
         ForRows(a.Rows, a.Width, (first, end) => RowMath.Add(left.Row(first), right.Row(first), (long)(end - first) * y.Width, y.Row(first), _round));
         return y;
     }

@@ -115,6 +115,36 @@ public sealed unsafe partial class CpuBackend : IBackend
 
     private CpuActivation New(int rows, int width) => new(_pool, rows, width);
 
+    /// <summary>Both, or none where there is too little memory.</summary>
+    private (CpuActivation, CpuActivation) New(int rows, int first, int second)
+    {
+        var one = New(rows, first);
+        try
+        {
+            return (one, New(rows, second));
+        }
+        catch
+        {
+            one.Dispose();
+            throw;
+        }
+    }
+
+    private (CpuActivation, CpuActivation, CpuActivation) New(int rows, int first, int second, int third)
+    {
+        var (one, two) = New(rows, first, second);
+        try
+        {
+            return (one, two, New(rows, third));
+        }
+        catch
+        {
+            one.Dispose();
+            two.Dispose();
+            throw;
+        }
+    }
+
     private CpuActivation Of(Activation x)
     {
         if (_waiting is { } waiting && ReferenceEquals(waiting.Y, x)) CatchUp();

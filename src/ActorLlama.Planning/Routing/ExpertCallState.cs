@@ -77,7 +77,9 @@ public sealed class ExpertCallState
         if (Current(id) is not { Route: not null } call)
             return [new ExpertCallEffect.Ignore()];
         call.Fault = $"refused with {reason}: {message}";
-        if (reason == RefusalReason.Invalid || (reason == RefusalReason.Poisonous && ++call.Deaths >= (_batch.Attempt > 1 ? 1 : 2)))
+        if (reason == RefusalReason.Poisonous)
+            call.Died();
+        if (reason == RefusalReason.Invalid || (reason == RefusalReason.Poisonous && call.Deaths >= (_batch.Attempt > 1 ? 1 : 2)))
             return [Failure(reason, call)];
         if (reason != RefusalReason.Busy)
             return [.. Again([call], routes, now)];

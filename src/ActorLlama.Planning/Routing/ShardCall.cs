@@ -12,8 +12,10 @@ internal sealed class ShardCall(ShardGroup group)
 
     public int Sends { get; private set; }
 
-    /// <summary>How often what it was sent to died meanwhile.</summary>
-    public int Deaths { get; set; }
+    private readonly List<NodeId> _dead = [];
+
+    /// <summary>How many processes died while they had it.</summary>
+    public int Deaths => _dead.Count;
 
     public long NotBeforeMs { get; set; } = long.MinValue;
 
@@ -24,6 +26,12 @@ internal sealed class ShardCall(ShardGroup group)
 
     /// <summary>When its device was asked, after the last sign of it; else null.</summary>
     private long? AskedMs { get; set; }
+
+    /// <summary>The process that it was sent to died meanwhile, as it seems. One process dies once: whoever breaks its lanes again was alive.</summary>
+    public void Died()
+    {
+        if (Route is { Target.Node: var node } && !_dead.Contains(node)) _dead.Add(node);
+    }
 
     public void Send(Route route, long now)
     {

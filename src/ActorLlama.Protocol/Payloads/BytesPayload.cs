@@ -7,7 +7,13 @@ public class BytesPayload : Payload
 {
     private readonly byte[] _buffer;
 
-    protected BytesPayload(int bytes) => (_buffer, Bytes) = (ArrayPool<byte>.Shared.Rent(bytes), bytes);
+    /// <summary>Throws <see cref="OutOfMemoryException"/>, and is no payload then.</summary>
+    protected BytesPayload(int bytes)
+        : this(ArrayPool<byte>.Shared.Rent(bytes), bytes)
+    {
+    }
+
+    private BytesPayload(byte[] buffer, int bytes) => (_buffer, Bytes) = (buffer, bytes);
 
     public override int Bytes { get; }
 

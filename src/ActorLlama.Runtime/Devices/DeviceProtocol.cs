@@ -25,7 +25,7 @@ internal static class DeviceProtocol
     /// <summary>A shard replica loads, is loaded, or failed.</summary>
     public sealed record ShardHeld(NodeProtocol.HeldShard Shard, WorkCounter Work) : INoSerializationVerificationNeeded;
 
-    /// <summary>Stage or expert to its device: there was too little memory for what it was to compute.</summary>
+    /// <summary>Stage, expert or node to a device: there was too little memory for what it was to compute, or for the rows of it.</summary>
     public sealed record RanOut(string Why) : INoSerializationVerificationNeeded;
 
     /// <summary>Device to node: what it holds had better be computed elsewhere.</summary>

@@ -98,7 +98,7 @@ internal sealed class Lane : IAsyncDisposable
 
     public bool IsLocal(LaneTarget target) => target.Node == Self;
 
-    /// <summary>To <see cref="LanePeerUp"/> and <see cref="LanePeerLost"/>.</summary>
+    /// <summary>To <see cref="LanePeerUp"/>, <see cref="LanePeerLost"/> and <see cref="LaneRanOut"/>.</summary>
     public void Subscribe(IActorRef actor) => _node.Subscribe(actor);
 
     public void Unsubscribe(IActorRef actor) => _node.Unsubscribe(actor);

@@ -37,4 +37,7 @@ internal enum LaneFailure : byte
     /// As <see cref="ConnectionLost"/>, but this node ended the connection: nothing was heard on it, the plan drops the peer, or this process did not run. The peer may live.
     /// </summary>
     ClosedHere = 10,
+
+    /// <summary>The receiving node has no memory for its payload.</summary>
+    NoMemory = 11,
 }

@@ -74,6 +74,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         {
             case OfferTick: Offer(); break;
             case LanePeerLost lost: _lanesLost.TryAdd(lost.Node, _node.NowMs); break;
+            case LaneRanOut ranOut: RunOut(ranOut.Why); break;
             case LanePeerUp up: _lanesLost.Remove(up.Node); break;
             case NodeProtocol.GetOffer: Introduce(); break;
             case ClusterProtocol.Events told: _history = EventHistory.Merge(_history, told.History); break;
@@ -224,6 +225,12 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         var isProgress = held.Shard is { Expert: null, Fault: null } && _shards.ContainsKey(key);
         _shards[key] = (held.Shard, held.Work);
         OfferAfter(isProgress);
+    }
+
+    /// <summary>Rows have no room in this process: that is what its devices would compute with.</summary>
+    private void RunOut(string why)
+    {
+        foreach (var device in _deviceActors.Values) device.Tell(new DeviceProtocol.RanOut(why));
     }
 
     private void Unfit(DeviceProtocol.Unfit unfit)

@@ -41,11 +41,14 @@ internal sealed class BatchRun(StageProtocol.Run message, RowBatch rows, int fir
         Layer++;
     }
 
-    /// <summary>An MoE layer has attended and routed; the routing's rows belong to the router from here on.</summary>
-    public void AwaitExperts(Activation attended, MoeInput input)
+    /// <summary>An MoE layer has attended.</summary>
+    public Activation Attended(Activation attended) => _attended = attended;
+
+    /// <summary>It has routed, too; the routing's rows belong to the router from here on.</summary>
+    public void AwaitExperts(MoeInput input)
     {
         _x?.Dispose();
-        (_x, _attended, _input) = (null, attended, input);
+        (_x, _input) = (null, input);
     }
 
     /// <summary>The shared expert begins: it waits for routed ones of this device, until <see cref="CatchUp"/>.</summary>

@@ -138,7 +138,21 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
             else Perform(key, layer.Calls.Tick(_routes, now), null);
     }
 
+    /// <summary>Too little memory for rows on their way to experts or back loses their batch, not those of others.</summary>
     private void Perform((BatchId Batch, int Layer) key, ImmutableArray<ExpertCallEffect> effects, Payload? payload)
+    {
+        try
+        {
+            PerformAll(key, effects, payload);
+        }
+        catch (Exception e) when (DeviceFaults.IsOutOfMemory(e))
+        {
+            Remove(key)?.Dispose();
+            Context.Parent.Tell(new RouterProtocol.RanOut(key.Batch, e.Message));
+        }
+    }
+
+    private void PerformAll((BatchId Batch, int Layer) key, ImmutableArray<ExpertCallEffect> effects, Payload? payload)
     {
         foreach (var effect in effects)
             switch (effect)

@@ -8,7 +8,7 @@ namespace ActorLlama.Runtime.Stages;
 /// <summary>Between a stage and its router, on one device's thread. A message that is never received is disposed as a dead letter.</summary>
 internal static class RouterProtocol
 {
-    /// <summary>Have these rows computed by their experts. Answered by <see cref="Dispatched"/>, then by <see cref="Gathered"/> or <see cref="Lost"/>. The routing's rows change owner.</summary>
+    /// <summary>Have these rows computed by their experts. Answered by <see cref="Dispatched"/>, then by <see cref="Gathered"/>, <see cref="Lost"/> or <see cref="RanOut"/>. The routing's rows change owner.</summary>
     public sealed record Dispatch(BatchId Batch, int Layer, Routing Routing, ActivityContext? Span = null) : INoSerializationVerificationNeeded, IDisposable
     {
         public void Dispose() => Routing.Dispose();
@@ -25,6 +25,9 @@ internal static class RouterProtocol
 
     /// <summary>The call cannot be answered in time; the batch is lost.</summary>
     public sealed record Lost(BatchId Batch, int Layer, RefusalReason Reason, string Message) : INoSerializationVerificationNeeded;
+
+    /// <summary>There was too little memory for the rows on their way to the experts, or back; the batch is lost.</summary>
+    public sealed record RanOut(BatchId Batch, string Why) : INoSerializationVerificationNeeded;
 
     /// <summary>The batch waits for devices that are at work.</summary>
     public sealed record Alive(BatchId Batch) : INoSerializationVerificationNeeded;

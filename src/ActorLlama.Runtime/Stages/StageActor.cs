@@ -74,6 +74,7 @@ internal sealed class StageActor : DeviceWorker
             case RouterProtocol.Gathered gathered: Combine(gathered); break;
             case RouterProtocol.Lost lost: WithRun(lost.Batch, run => Fail(run, lost.Reason, lost.Message)); break;
             case DeviceProtocol.Wire wire: Wire(wire.PipelineEpoch); break;
+            case RouterProtocol.RanOut ranOut: WithRun(ranOut.Batch, run => FallShort(run, ranOut.Why)); break;
             case RouterProtocol.Alive alive: WithRun(alive.Batch, _links.Progress); break;
             case LaneFailed { Message: StageProtocol.Run run } failed: _links.Failed(run, RefusalReason.NotReady, $"the next stage is out of reach ({failed.Reason})"); break;
             case PartProtocol.Write write: _writing = PartWrite.Start(_device, write, Sender, _node.Time, Contents); break;
@@ -168,8 +169,8 @@ internal sealed class StageActor : DeviceWorker
         var attended = _stage!.Attend(run.Layer, run.X, run.Rows);
         if (_node.Model.Config.IsMoe[run.Layer])
         {
-            var input = _stage.Route(run.Layer, attended);
-            run.AwaitExperts(attended, input);
+            var input = _stage.Route(run.Layer, run.Attended(attended));
+            run.AwaitExperts(input);
             _router.Tell(new RouterProtocol.Dispatch(run.Message.Batch, run.Layer, input.Routing, run.Span));
             run.BeginShared(_stage);
         }
@@ -230,9 +231,14 @@ internal sealed class StageActor : DeviceWorker
         }
         catch (Exception e) when (DeviceFaults.IsOutOfMemory(e))
         {
-            Context.Parent.Tell(new DeviceProtocol.RanOut(e.Message));
-            Fail(run, RefusalReason.Failed, $"it is out of memory: {e.Message}");
+            FallShort(run, e.Message);
         }
+    }
+
+    private void FallShort(BatchRun run, string why)
+    {
+        Context.Parent.Tell(new DeviceProtocol.RanOut(why));
+        Fail(run, RefusalReason.Failed, $"it is out of memory: {why}");
     }
 
     private void Fail(BatchRun run, RefusalReason reason, string why)

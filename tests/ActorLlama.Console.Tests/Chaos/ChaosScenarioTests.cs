@@ -33,6 +33,8 @@ public sealed class ChaosScenarioTests : IDisposable
     [InlineData("""{ "name": "x", "faults": [ { "do": "stall" } ] }""", "needs hosts")]
     [InlineData("""{ "name": "x", "faults": [ { "times": 0 } ] }""", "times is 0")]
     [InlineData("""{ "name": "x", "faults": [ { "times": 2, "when": "prefill" } ] }""", "times is 2 with when Prefill")]
+    [InlineData("""{ "name": "x", "faults": [ { "do": "starve", "burst": 0 } ] }""", "burst is 0")]
+    [InlineData("""{ "name": "x", "faults": [ { "do": "starve", "burst-prompt-tokens": 0 } ] }""", "burst-prompt-tokens is 0")]
     [InlineData("""{ "name": "x", "fault": [] }""", "fault")]
     [InlineData("""{ "name": "x", "faults": [ { "do": "shout" } ] }""", "do")]
     public void What_is_wrong_with_a_scenario_is_said(string json, string fault) =>
@@ -74,6 +76,26 @@ public sealed class ChaosScenarioTests : IDisposable
         Assert.Empty(ChaosInvariants.BrokenByHistory(new ChaosFault(), loud));
         Assert.Single(ChaosInvariants.BrokenByHistory(new ChaosFault { Do = ChaosDeed.Stall }, quiet));
         Assert.Empty(ChaosInvariants.BrokenByHistory(new ChaosFault { Do = ChaosDeed.Stall }, ["Fault: its lanes stand still: it is not used"]));
+    }
+
+    [Fact]
+    public void A_node_without_memory_counts_when_its_device_said_so_or_its_process_ended()
+    {
+        var starve = new ChaosFault { Do = ChaosDeed.Starve };
+        string[] quiet = ["State: Ready: all 3 parts of the model are loaded", "warn scheduler-0-1: Batch 1 attempt 1 failed: Failed Stage 0: it is out of memory: no more"];
+        Assert.Contains("does not count", Assert.Single(ChaosInvariants.BrokenByHistory(starve, quiet)), StringComparison.Ordinal);
+        Assert.Empty(ChaosInvariants.BrokenByHistory(starve, [.. quiet, "Fault: device \"cpu:0\" is not used: it ran out of memory 3 times within a minute while it computed: no more"]));
+        Assert.Empty(ChaosInvariants.BrokenByHistory(starve, [.. quiet, "Lost: its process is gone: its ports refused connections"]));
+        Assert.Empty(ChaosInvariants.BrokenByHistory(new ChaosFault(), quiet));
+    }
+
+    [Fact]
+    public void The_burst_of_a_fault_is_a_load_of_its_own_on_the_same_cluster()
+    {
+        var scenario = Assert.Single(Read("""{ "name": "x", "sessions": 3, "tokens": 50, "faults": [ { "do": "starve", "burst": 5, "burst-prompt-tokens": 70 } ] }"""));
+        var burst = scenario.Burst(Assert.Single(scenario.Faults));
+        Assert.Equal((5, 70, 20, scenario.Nodes), (burst.Sessions, burst.PromptTokens, burst.Tokens, burst.Nodes));
+        Assert.True(scenario.Faults[0].IsLasting);
     }
 
     [Fact]

@@ -31,6 +31,14 @@ public sealed class NativePoolTests
     }
 
     [Fact]
+    public void A_block_for_which_there_is_no_memory_is_not_rented()
+    {
+        using var pool = new NativePool();
+        Assert.Throws<OutOfMemoryException>(() => pool.Rent(1L << 60));
+        Assert.Equal(0, pool.RentedBytes);
+    }
+
+    [Fact]
     public void A_block_may_outlive_the_pool()
     {
         var pool = new NativePool();

@@ -94,6 +94,22 @@ public sealed class ExpertCallStateTests
     }
 
     [Fact]
+    public void A_process_dies_once_so_one_that_breaks_its_lanes_again_and_again_is_no_death_by_the_rows()
+    {
+        var state = new ExpertCallState(Batch with { Attempt = 1 }, 5, TokenGrouping.Group([0], new(4, 2)), _options, 0, planEpoch: 1);
+        var effects = state.Start(_single, 0);
+        for (var time = 1; time < _options.MaxSends; time++)
+        {
+            var refused = state.Refused(Sent(effects).Call, RefusalReason.Poisonous, "the connection ended", _single, 0);
+            Assert.IsType<ExpertCallEffect.MarkFailed>(Assert.Single(refused));
+            effects = state.RoutesChanged(_single, 0);
+        }
+
+        state.Refused(Sent(effects).Call, RefusalReason.Poisonous, "the connection ended", _single, 0);
+        Assert.Equal(RefusalReason.Failed, Assert.IsType<ExpertCallEffect.Fail>(state.RoutesChanged(_single, 0).Single()).Reason);
+    }
+
+    [Fact]
     public void A_lost_lane_resends_all_calls_to_it_and_waits_where_no_replica_is_left()
     {
         var state = Calls(0, 2);

@@ -91,6 +91,50 @@ public sealed class LaneGarbageTests : LaneTestBase
         await UntilAsync(() => b.Statistics.BrokenConnections == 1, "the connection is not ended", b);
     }
 
+    /// <summary>An array of so many bytes cannot be had, however much memory there is.</summary>
+    [Fact]
+    public async Task A_payload_for_which_there_is_no_memory_is_refused_and_skipped_and_the_connection_goes_on()
+    {
+        var (_, b) = await StartPairAsync(OnDemand with { MaxMessageBytes = int.MaxValue });
+        b.Subscribe(TestActor);
+        var probe = CreateTestProbe(SystemB, "p");
+        var target = b.Register(probe.Ref);
+        using var client = await RawLane.ConnectAsync(EndpointOf(b));
+        Assert.IsType<LaneProtocol.Welcome>(await client.HelloAsync(HelloFrom("c")));
+        await ExpectMsgAsync<LanePeerUp>(Patience);
+        await client.SendAsync(Message(new(7, target, LaneClass.Request, Run(1), new ClaimedPayload(int.MaxValue), null, false, ActorRefs.Nobody)));
+        var (header, body) = (await client.NextAsync())!.Value;
+        Assert.Equal((FrameKind.Undeliverable, 7L, LaneFailure.NoMemory), (header.Kind, BitConverter.ToInt64(body), (LaneFailure)body[8]));
+        Assert.Contains($"no memory for {int.MaxValue} bytes", (await ExpectMsgAsync<LaneRanOut>(Patience)).Why, StringComparison.Ordinal);
+        await client.SendAsync(Frame(FrameKind.Chunk, LaneClass.Request, new byte[1000]));
+        await client.SendAsync(Message(new(8, target, LaneClass.Control, Run(2), null, null, false, ActorRefs.Nobody)));
+        Assert.Equal(Run(2).Call, ((ExpertProtocol.Run)(await ReceiveAsync<LaneEnvelope>(probe)).Message).Call);
+        Assert.Equal(0, b.Statistics.BrokenConnections);
+        await UntilNoPayloadAsync(b);
+    }
+
+    [Fact]
+    public async Task A_response_for_which_there_is_no_memory_fails_its_request()
+    {
+        var (a, address) = await StartAsync(Sys, "a", OnDemand with { MaxMessageBytes = int.MaxValue });
+        var (listener, endpoint) = RawLane.Listen();
+        using var _ = listener;
+        var c = NodeNamed("c");
+        a.SetPeers(5, [address, new(c, "c", endpoint)]);
+        var reply = a.Register(TestActor);
+        a.Send(new(c, "/user/x", 1), LaneClass.Request, Run(1), null, reply, TestActor);
+        using var server = await RawLane.AcceptAsync(listener);
+        await server.WelcomeAsync(new(5, [new(1, 1), new(0, 0), new(1, 1), new(1, 1)], 1 << 20, 1 << 20));
+        var request = BitConverter.ToInt64((await server.NextAsync())!.Value.Body);
+        using var client = await RawLane.ConnectAsync(EndpointOf(a));
+        Assert.IsType<LaneProtocol.Welcome>(await client.HelloAsync(new(c, NodeNamed("a"), 5, Model, LaneSocket.Main, 1)));
+        await client.SendAsync(Message(new(1, reply with { Request = request }, LaneClass.Response, Ran(1), new ClaimedPayload(int.MaxValue), null, false, ActorRefs.Nobody)));
+        var failed = await ExpectMsgAsync<LaneFailed>(Patience);
+        Assert.Equal((Run(1).Call, LaneFailure.NoMemory), (((ExpertProtocol.Run)failed.Message).Call, failed.Reason));
+        Assert.Equal(0, a.Statistics.BrokenConnections);
+        await UntilNoPayloadAsync(a);
+    }
+
     [Fact]
     public async Task Frames_that_come_again_take_their_credit_again_and_harm_nobody()
     {

@@ -79,14 +79,14 @@ public sealed class SendQueueTests
         _queue.Open(s_windows);
         for (var i = 0; i < 4; i++) Put(s_one, LaneClass.Request, replyTo: s_two);
         Assert.Equal([1, 2], Ids(TakeAll()));
-        Assert.True(_queue.Answer(1));
-        Assert.False(_queue.Answer(1));
+        Assert.NotNull(_queue.Answer(1));
+        Assert.Null(_queue.Answer(1));
         Assert.True(Credit(1));
         Assert.True(Credit(2));
         Assert.Equal([3, 4], Ids(TakeAll()));
         Assert.True(_queue.TryReturn(3, out var item));
         Assert.Equal(3, item!.Id);
-        Assert.True(_queue.Answer(4));
+        Assert.NotNull(_queue.Answer(4));
         Assert.True(_queue.TryReturn(4, out item));
         Assert.Null(item);
         Assert.Equal([2], _queue.Drain().Select(i => i.Id));
@@ -104,7 +104,7 @@ public sealed class SendQueueTests
         Assert.True(Credit(1));
         Assert.True(Credit(3));
         Assert.Equal([1], _queue.EndTarget(s_one.Path, s_one.Uid).Select(i => i.Id));
-        Assert.False(_queue.Answer(1));
+        Assert.Null(_queue.Answer(1));
         Assert.True(_queue.TryReturnCredit(2, out var failed));
         Assert.Equal(2, failed!.Id);
         Assert.Equal([3], _queue.Drain().Select(i => i.Id));

@@ -145,9 +145,11 @@ internal sealed class InboundConnection : LaneConnection
     private void Admit(Assembly assembly, LaneClass laneClass, MessageHeader header)
     {
         var target = Lane.Targets.Find(header.Path, header.Uid);
+        Outgoing? answered = null;
         if (laneClass == LaneClass.Response)
         {
-            if (!_peer!.Answer(header.Request))
+            answered = _peer!.Answer(header.Request);
+            if (answered is null)
             {
                 Lane.Counters.LateResponse();
                 return;
@@ -163,8 +165,27 @@ internal sealed class InboundConnection : LaneConnection
         {
             assembly.Receipt = _state.Take(target, laneClass, header.Id, Math.Max(header.PayloadBytes, 0));
         }
-        assembly.Target = target;
-        if (header.PayloadBytes >= 0) assembly.Payload = new ReceivedPayload(header.PayloadBytes, Lane.Counters, assembly.Receipt);
+        if (header.PayloadBytes < 0 || TryTakeBuffer(assembly, answered, header)) assembly.Target = target;
+    }
+
+    /// <summary>False where there is no memory for the payload: it is skipped, and whoever waits for the message is told. The connection, and what else is under way on it, goes on.</summary>
+    private bool TryTakeBuffer(Assembly assembly, Outgoing? answered, MessageHeader header)
+    {
+        try
+        {
+            assembly.Payload = new ReceivedPayload(header.PayloadBytes, Lane.Counters, assembly.Receipt);
+            return true;
+        }
+        catch (OutOfMemoryException e)
+        {
+            var why = $"Lane: \"{Lane.Identity.Self}\" has no memory for {header.PayloadBytes} bytes of \"{_peer!.Node}\".";
+            Lane.Counters.Failed();
+            Lane.RanOut($"{why} {e.Message}");
+            assembly.Receipt?.Fail(LaneFailure.NoMemory);
+            assembly.Receipt = null;
+            answered?.Tell(LaneFailure.NoMemory, why);
+            return false;
+        }
     }
 
     private async ValueTask AppendAsync(FrameReader reader, FrameHeader frame)

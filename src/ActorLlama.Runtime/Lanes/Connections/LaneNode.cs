@@ -74,6 +74,9 @@ internal sealed class LaneNode(
         foreach (var subscriber in _subscribers) subscriber.Tell(news, ActorRefs.NoSender);
     }
 
+    /// <summary>There was too little memory for what the lane was to do: subscribers hear <see cref="LaneRanOut"/>.</summary>
+    public void RanOut(string why) => Publish(new LaneRanOut(why));
+
     /// <summary>Owns a loop until it ends. Loops end by themselves on all that peers can do; anything else is an error of ours.</summary>
     public void Track(Task loop)
     {
@@ -82,7 +85,9 @@ internal sealed class LaneNode(
             ended =>
             {
                 _running.TryRemove(ended, out _);
-                if (ended.IsFaulted) Log.Error(ended.Exception, "A loop of the lane failed");
+                if (!ended.IsFaulted) return;
+                Log.Error(ended.Exception, "A loop of the lane failed");
+                if (ended.Exception.GetBaseException() is OutOfMemoryException e) RanOut(e.Message);
             },
             CancellationToken.None,
             TaskContinuationOptions.ExecuteSynchronously,

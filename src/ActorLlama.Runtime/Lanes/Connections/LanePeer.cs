@@ -46,13 +46,13 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
         item.Fail(lane.IsStopped ? LaneFailure.Stopped : failure.Value, $"Lane: not sent to \"{Node}\".");
     }
 
-    /// <summary>A response to that request has arrived from the peer. False: nobody waits for it (any more).</summary>
-    public bool Answer(long request)
+    /// <summary>A response to that request has arrived from the peer: the request, or null when nobody waits for it (any more).</summary>
+    public Outgoing? Answer(long request)
     {
         var connection = Current().Outbound[(int)LaneSocket.Main];
-        if (connection is null || !connection.Queue.Answer(request)) return false;
+        if (connection?.Queue.Answer(request) is not { } answered) return null;
         if (connection.Queue.HasNext) connection.Wake();
-        return true;
+        return answered;
     }
 
     /// <summary>The peer opened that connection in its association of that number; another number than before is a new one.</summary>

@@ -301,13 +301,17 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
 
     private string EndedText(Outgoing item) => $"Lane: \"{item.To.Path}\" on \"{peer.Node}\" ended before it answered.";
 
+    private string NotTakenText(Outgoing item, LaneFailure why) => why == LaneFailure.NoMemory
+        ? $"Lane: \"{peer.Node}\" has no memory for {item.PayloadBytes} bytes."
+        : $"Lane: no actor \"{item.To.Path}\" took it on \"{peer.Node}\".";
+
     private void Undeliverable(ReadOnlySpan<byte> body)
     {
-        if (body.Length != 9 || (LaneFailure)body[8] is not (LaneFailure.Gone or LaneFailure.Unhandled))
+        if (body.Length != 9 || (LaneFailure)body[8] is not (LaneFailure.Gone or LaneFailure.Unhandled or LaneFailure.NoMemory))
             throw new LaneFormatException($"Lane: an undeliverable frame of {body.Length} bytes is none.");
         var id = BinaryPrimitives.ReadInt64LittleEndian(body);
         if (!Queue.TryReturn(id, out var item)) throw new LaneFormatException($"Lane: message {id} came back, which is not on its way.");
-        if (item is not null) FailTaken(item, (LaneFailure)body[8], $"Lane: no actor \"{item.To.Path}\" took it on \"{peer.Node}\".");
+        if (item is not null) FailTaken(item, (LaneFailure)body[8], NotTakenText(item, (LaneFailure)body[8]));
         Wake();
     }
 }

@@ -156,14 +156,14 @@ internal sealed class SendQueue(LaneOptions options, LaneSocket socket, TimeProv
         }
     }
 
-    /// <summary>A response to that request has arrived. False: nobody waits for it (any more).</summary>
-    public bool Answer(long request)
+    /// <summary>A response to that request has arrived: the request, or null when nobody waits for it (any more).</summary>
+    public Outgoing? Answer(long request)
     {
         lock (_gate)
         {
-            if (!_unsettled.TryGetValue(request, out var item) || !item.WantsResponse || item.Answered) return false;
+            if (!_unsettled.TryGetValue(request, out var item) || !item.WantsResponse || item.Answered) return null;
             Settle(item, credit: false, answer: true);
-            return true;
+            return item;
         }
     }
 
