@@ -53,13 +53,20 @@ internal sealed class ChaosStarving(ChaosLoad load, ClusterConnection connection
     {
         var memory = new ProcessMemory(victim.Pid);
         var clock = Stopwatch.StartNew();
-        var most = memory.Bytes + RoomBytes;
+        var first = memory.Bytes + RoomBytes;
+        var most = first;
         if (!memory.Limit(most)) return [];
         try
         {
             var streams = load.Open(Seed, ending.Token);
-            while (clock.Elapsed < time && !victim.HasExited) await Task.Delay(s_poll, ending.Token);
-            tell($"{victim.Name} had no more than {ByteText.Of(most)} for {clock.Elapsed.TotalSeconds:0.0} s and {(victim.HasExited ? "ended" : "went on")}");
+            while (clock.Elapsed < time && !victim.HasExited)
+            {
+                await Task.Delay(s_poll, ending.Token);
+                // What it gives back others take.
+                if (memory.Bytes is > 0 and var held && held + RoomBytes < most) memory.Limit(most = held + RoomBytes);
+            }
+
+            tell($"{victim.Name} had no more than {ByteText.Of(first)}, in the end {ByteText.Of(most)}, for {clock.Elapsed.TotalSeconds:0.0} s and {(victim.HasExited ? "ended" : "went on")}");
             return streams;
         }
         finally

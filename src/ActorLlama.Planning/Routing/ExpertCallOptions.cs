@@ -18,7 +18,9 @@ public sealed record ExpertCallOptions
     /// <summary>How long a device that is at work may keep a layer waiting.</summary>
     public int WorkLimitMs { get; init; } = 60_000;
 
-    /// <summary>How long to wait before a busy shard without another replica is asked again.</summary>
+    /// <summary>
+    /// About how long to wait before a busy shard without another replica is asked again, or one that failed; doubled each time in a row, and drawn from the upper half of that.
+    /// </summary>
     public int BusyMs { get; init; } = 50;
 
     /// <summary>All faults, one sentence each; empty when the options can be used.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Planning.Sessions;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Routing;
@@ -16,6 +17,7 @@ public sealed class ExpertCallState
     private readonly int _layer;
     private readonly long _startedMs;
     private readonly DeviceRows? _given;
+    private readonly Random? _random;
     private readonly long _planEpoch;
     private long _deadlineMs;
     private readonly SortedDictionary<int, ShardCall> _open = [];
@@ -27,9 +29,12 @@ public sealed class ExpertCallState
     /// <param name="now">Milliseconds.</param>
     /// <param name="planEpoch">Of the plan whose shards the rows are grouped by. A later one may divide the experts otherwise: then the batch is to be run again, grouped anew.</param>
     /// <param name="given">What the router has given to devices, counted here; null: not counted.</param>
-    public ExpertCallState(BatchId batch, int layer, ImmutableArray<ShardGroup> groups, ExpertCallOptions options, long now, long planEpoch, DeviceRows? given = null)
+    /// <param name="random">Draws how long rows rest before a busy shard is asked again; null: the longest.</param>
+    public ExpertCallState(
+        BatchId batch, int layer, ImmutableArray<ShardGroup> groups, ExpertCallOptions options, long now, long planEpoch, DeviceRows? given = null, Random? random = null)
     {
         _given = given;
+        _random = random;
         _planEpoch = planEpoch;
         _options = options;
         _batch = batch;
@@ -85,7 +90,8 @@ public sealed class ExpertCallState
             return [.. Again([call], routes, now)];
         if (routes.Fail(call.Return(), now).Pick(call.Group, now, _given) is { } other)
             return [SendTo(other, call, now)];
-        call.NotBeforeMs = now + ((long)_options.BusyMs << Math.Min(call.Sends - 1, 10));
+        var rest = new BackOff(_options.BusyMs, _options.LayerDeadlineMs);
+        call.NotBeforeMs = now + (_random is null ? rest.LongestMs(call.Sends - 1) : rest.DelayMs(call.Sends - 1, _random));
         return [];
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Planning.Sessions;
 using ActorLlama.Protocol;
 
 namespace ActorLlama.Planning.Routing;
@@ -18,7 +19,7 @@ public sealed record RouteTable
     /// <param name="local">The node that routes: its own replicas come first.</param>
     /// <param name="restMs">
     /// How long a failed target is left alone when its shard has no other: a lane that broke once must not shut out a healthy shard for good.
-    /// Doubled at each failure in a row, up to 16 times: a node that died is not to use up all sends before its shard is loaded elsewhere.
+    /// About: it is drawn. Doubled at each failure in a row, up to 16 times: a node that died is not to use up all sends before its shard is loaded elsewhere.
     /// </param>
     public RouteTable(NodeId local, int restMs)
     {
@@ -74,7 +75,7 @@ public sealed record RouteTable
             if (!route.Holds(group)) continue;
             if (_failed.TryGetValue(route.Target, out var failed))
             {
-                var ready = failed.AtMs + RestAfter(failed.InARow);
+                var ready = failed.AtMs + failed.RestMs;
                 if (now >= ready && ready < since) (rested, since) = (route, ready);
             }
             else if (nearest is not { } known) (nearest, near) = (route, distance);
@@ -89,10 +90,14 @@ public sealed record RouteTable
     public bool DividesOtherwise(ShardGroup group) => Loaded(group.Shard) is [var (route, _), ..] && !route.Holds(group);
 
     /// <summary>The table in which this target has failed just now.</summary>
-    public RouteTable Fail(LaneTarget target, long now)
+    /// <param name="target">Whom a call failed at.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="random">Draws the rest from its upper half, so that nodes whose calls failed together do not call together again; null: the whole rest.</param>
+    public RouteTable Fail(LaneTarget target, long now, Random? random = null)
     {
         var inARow = _failed.TryGetValue(target, out var last) && now - last.AtMs < 4 * RestAfter(MaxDoublings + 1) ? last.InARow + 1 : 1;
-        return this with { _failed = _failed.SetItem(target, new(now, inARow)) };
+        var rest = new BackOff(RestMs, (int)Math.Min((long)RestMs << MaxDoublings, int.MaxValue));
+        return this with { _failed = _failed.SetItem(target, new(now, inARow, random is null ? rest.LongestMs(inARow - 1) : rest.DelayMs(inARow - 1, random))) };
     }
 
     /// <summary>Whether a loaded replica of the shard is there, apart from failures.</summary>
@@ -107,5 +112,5 @@ public sealed record RouteTable
     /// <summary>Distance: 0 on the own node, 1 on the own host, 2 elsewhere.</summary>
     private readonly record struct Placed(Route Route, int Distance);
 
-    private readonly record struct Failure(long AtMs, int InARow);
+    private readonly record struct Failure(long AtMs, int InARow, long RestMs);
 }

@@ -8,7 +8,10 @@ public readonly record struct BackOff(int BaseMs, int MaxMs)
     /// </summary>
     public int DelayMs(int failures, Random random)
     {
-        var ceiling = (int)Math.Min(MaxMs, (long)BaseMs << Math.Clamp(failures, 0, 30));
+        var ceiling = LongestMs(failures);
         return ceiling - random.Next((ceiling / 2) + 1);
     }
+
+    /// <summary>What the delay is drawn up to.</summary>
+    public int LongestMs(int failures) => (int)Math.Min(MaxMs, (long)BaseMs << Math.Clamp(failures, 0, 30));
 }

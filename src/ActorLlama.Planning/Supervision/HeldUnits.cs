@@ -74,6 +74,14 @@ internal static class HeldUnits
         return null;
     }
 
+    /// <summary>The devices of the node that say so, and why, whatever they hold.</summary>
+    public static IEnumerable<KeyValuePair<DeviceId, string>> Short(NodeProtocol.Offer offer) =>
+        offer.Devices.Where(d => d.Fault is not null).Select(d => KeyValuePair.Create(new DeviceId(offer.Node, d.Name), d.Fault!));
+
+    /// <summary>The devices of the node that said so before and say it no more.</summary>
+    public static ImmutableArray<DeviceId> Rested(NodeProtocol.Offer known, NodeProtocol.Offer offer) =>
+        [.. Short(known).Select(d => d.Key).Where(d => offer.Devices.Any(o => o.Name == d.Name && o.Fault is null))];
+
     public static IEnumerable<ShardPlacement> Unheld(SupervisorState state) => state.Plan.Shards.Where(s => Of(state, s) is null);
 
     private static string Where(SupervisorState state, DeviceId device) => $"node \"{state.Offers[device.Node].Name}\", device \"{device.Name}\"";

@@ -62,6 +62,7 @@ public static class SupervisorRules
         if (known is null) return Replan(next, $"node \"{offer.Name}\" joined", nowMs, effects);
         if (known.IsLeaving != offer.IsLeaving)
             return Replan(next, offer.IsLeaving ? $"node \"{offer.Name}\" is drained" : $"node \"{offer.Name}\" is not drained any more", nowMs, effects);
+        if (HeldUnits.Rested(known, offer) is [var fit, ..] rested) return Replan(Usable(next, offer.Name, rested, effects), $"device \"{fit.Name}\" of node \"{offer.Name}\" is fit again", nowMs, effects);
         if (LaneRules.CutOff(next) is var cutOff && !cutOff.SetEquals(next.CutOff)) return PlanAroundLanes(next, cutOff, nowMs, effects);
         if (HeldUnits.DeviceFault(next, offer) is var (device, why)) return PlanAround(next, offer.Name, device, why, nowMs, effects);
         if (HeldUnits.Shortage(next, offer) is var (tight, shortage))
@@ -135,7 +136,7 @@ public static class SupervisorRules
             && (takesOver || state.Offers.Count >= state.Options.ExpectedNodes);
         if (!forms) return state;
         var epoch = state.HighestEpoch + (takesOver ? 1 : 0);
-        var held = state with { IsFormed = true, Plan = HeldPlan.From(state.Nodes, epoch), HighestEpoch = epoch };
+        var held = WithoutShort(state with { IsFormed = true, Plan = HeldPlan.From(state.Nodes, epoch), HighestEpoch = epoch });
         return Replan(held, takesOver ? "a new supervisor took over" : "the cluster formed", nowMs, effects);
     }
 
@@ -239,6 +240,20 @@ public static class SupervisorRules
         var without = state with { Unfit = state.Unfit.SetItem(device, why) };
         effects.Add(new SupervisorEffect.Note(EventKind.Fault, node, $"device \"{device.Name}\" is not used: {why}"));
         return Fits(without) ? Replan(without, $"device \"{device.Name}\" of node \"{node}\" failed", nowMs, effects) : without;
+    }
+
+    /// <summary>Devices that said to a supervisor before this one that they are short of memory get nothing new, if the others have room.</summary>
+    private static SupervisorState WithoutShort(SupervisorState state)
+    {
+        var without = state with { Unfit = state.Unfit.SetItems(state.Nodes.SelectMany(HeldUnits.Short)) };
+        return Fits(without) ? without : state;
+    }
+
+    /// <summary>Devices that have not run out of memory for a while: as if they had just joined.</summary>
+    private static SupervisorState Usable(SupervisorState state, string node, ImmutableArray<DeviceId> rested, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        effects.AddRange(rested.Select(d => new SupervisorEffect.Note(EventKind.State, node, $"device \"{d.Name}\" may be used again: it has not run out of memory for a while")));
+        return state with { Unfit = state.Unfit.RemoveRange(rested) };
     }
 
     /// <summary>A node that can be reached again is planned with again; one that cannot is planned around, if the others have room.</summary>

@@ -44,7 +44,7 @@ public sealed record SupervisorState
     /// <summary>Offers of nodes whose membership is not known yet.</summary>
     internal ImmutableDictionary<NodeId, NodeProtocol.Offer> Early { get; init; } = ImmutableDictionary<NodeId, NodeProtocol.Offer>.Empty;
 
-    /// <summary>Devices that could not hold what they were given, and why: not planned with while their node lives.</summary>
+    /// <summary>Devices that could not hold what they were given, and why: not planned with while their node lives, or until they say that they are fit again.</summary>
     internal ImmutableDictionary<DeviceId, string> Unfit { get; init; } = ImmutableDictionary<DeviceId, string>.Empty;
 
     /// <summary>Members whose lanes stand still: not planned with meanwhile.</summary>

@@ -14,7 +14,7 @@ namespace ActorLlama.Runtime.Devices;
 /// Parent of everything that computes on one device; runs on the default dispatcher, so it answers while the device is busy. Holds the
 /// stages that its node's plan names and the expert shards that their owners claim. One state.
 /// </summary>
-internal sealed class DeviceActor(NodeContext node, NodeDevice device) : UntypedActor
+internal sealed class DeviceActor(NodeContext node, NodeDevice device) : UntypedActor, IWithTimers
 {
     private readonly Dictionary<(int Pipeline, int Index), (StagePlacement Placement, IActorRef Actor)> _stages = [];
     private readonly Dictionary<(int Shard, int Replica), (ShardPlacement Placement, IActorRef Actor)> _shards = [];
@@ -25,6 +25,10 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     private int _created;
 
     public static Props Props(NodeContext node, NodeDevice device) => Akka.Actor.Props.Create(() => new DeviceActor(node, device));
+
+    private sealed record RestTick : INoSerializationVerificationNeeded;
+
+    public ITimerScheduler Timers { get; set; } = null!;
 
     protected override void PreStart()
     {
@@ -47,6 +51,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
             case DeviceProtocol.StageHeld held: Tell(held with { Stage = held.Stage with { Device = _self } }); break;
             case DeviceProtocol.ShardHeld held: Tell(held with { Shard = held.Shard with { Device = _self } }); break;
             case DeviceProtocol.RanOut ranOut: RunOut(ranOut.Why); break;
+            case RestTick: Rest(); break;
             case LaneEnvelope { Message: PulseProtocol.Ask ask }: Answer(ask); break;
             case LaneFailed: break; // Who asked is gone.
             case Terminated gone: Forget(gone.ActorRef); break;
@@ -62,6 +67,14 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
         if (_shortage.Count(why, node.NowMs) is not { } fault) return;
         _log.Error("Device {Device} is short of memory: {Reason}", device.Options.Name, fault);
         Context.Parent.Tell(new DeviceProtocol.Unfit(device.Options.Name, fault));
+        Rest();
+    }
+
+    /// <summary>Until it has not run out for long enough.</summary>
+    private void Rest()
+    {
+        if (_shortage.RestLeft(node.NowMs) is { Ticks: > 0 } left) Timers.StartSingleTimer(nameof(RestTick), new RestTick(), left);
+        else Context.Parent.Tell(new DeviceProtocol.Fit(device.Options.Name));
     }
 
     private void HoldStages(DeviceProtocol.HoldStages hold)

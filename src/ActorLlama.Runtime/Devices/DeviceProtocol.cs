@@ -31,5 +31,8 @@ internal static class DeviceProtocol
     /// <summary>Device to node: what it holds had better be computed elsewhere.</summary>
     public sealed record Unfit(string Device, string Why) : INoSerializationVerificationNeeded;
 
+    /// <summary>Device to node: what made it <see cref="Unfit"/> has not been so for a while.</summary>
+    public sealed record Fit(string Device) : INoSerializationVerificationNeeded;
+
     public sealed record WiredStage(StagePlacement Placement, long PipelineEpoch);
 }

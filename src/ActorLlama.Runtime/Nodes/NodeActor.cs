@@ -86,6 +86,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
             case DeviceProtocol.StageHeld held: StageHeld(held.Stage); break;
             case DeviceProtocol.ShardHeld held: ShardHeld(held); break;
             case DeviceProtocol.Unfit unfit: Unfit(unfit); break;
+            case DeviceProtocol.Fit fit: Fit(fit.Device); break;
             case NodeProtocol.PipelineLoad load when _schedulers.ContainsKey(load.Pipeline): _loads[load.Pipeline] = load; break;
             case NodeProtocol.PipelineLoad: break; // Of a scheduler that has been stopped.
             case SaveProtocol.Write or SaveProtocol.End: _saver.Forward(message); break;
@@ -236,6 +237,13 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
     private void Unfit(DeviceProtocol.Unfit unfit)
     {
         _unfit[unfit.Device] = unfit.Why;
+        Offer();
+    }
+
+    private void Fit(string device)
+    {
+        _log.Info("Device {Device} did not run out of memory again: it is offered as fit", device);
+        _unfit.Remove(device);
         Offer();
     }
 

@@ -21,6 +21,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
     private readonly NodeDevice _device;
     private readonly Dictionary<(BatchId Batch, int Layer), ExpertLayer> _layers = [];
     private readonly DeviceRows _given = new();
+    private readonly Random _random = new();
     private RouteTable _routes;
     private LaneTarget _self;
     private long _tickedMs;
@@ -72,7 +73,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
         var plan = _node.Board.Plan;
         var shards = new ExpertShards(_node.Model.Config.Experts, Math.Max(1, plan.ExpertShards));
         var groups = TokenGrouping.Group(dispatch.Routing.Experts, shards);
-        var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs, plan.Epoch, _given);
+        var calls = new ExpertCallState(dispatch.Batch, dispatch.Layer, groups, _node.Options.ExpertCalls, _node.NowMs, plan.Epoch, _given, _random);
         var key = (dispatch.Batch, dispatch.Layer);
         _layers.Add(key, new ExpertLayer(dispatch.Routing, calls, new CallSpans(_node.Gauges.Metrics, dispatch.Span)));
         if (!Timers.IsTimerActive(nameof(RetryTick))) StartTicking();
@@ -159,7 +160,7 @@ internal sealed class ExpertRouter : UntypedActor, IWithTimers
             {
                 case ExpertCallEffect.Send send: Send(_layers[key], send); break;
                 case ExpertCallEffect.Place place: Place(_layers[key], place, payload!); break;
-                case ExpertCallEffect.MarkFailed failed: _routes = _routes.Fail(failed.Target, _node.NowMs); break;
+                case ExpertCallEffect.MarkFailed failed: _routes = _routes.Fail(failed.Target, _node.NowMs, _random); break;
                 case ExpertCallEffect.Complete: Complete(key); break;
                 case ExpertCallEffect.Ask ask: _node.Lane.Send(ask.Device, LaneClass.Control, new PulseProtocol.Ask(_self), null, null, Self); break;
                 case ExpertCallEffect.Alive: Context.Parent.Tell(new RouterProtocol.Alive(key.Batch)); break;

@@ -80,6 +80,22 @@ public sealed class ExpertCallStateTests
         Assert.Equal(Target(2, 0, 1), Assert.IsType<ExpertCallEffect.Send>(effects.Single()).Route.Target);
     }
 
+    [Fact]
+    public void A_busy_replica_is_asked_again_after_a_rest_drawn_from_its_upper_half()
+    {
+        int Rest(int seed)
+        {
+            var state = new ExpertCallState(Batch, 5, TokenGrouping.Group([0], new(4, 2)), _options with { BusyMs = 80 }, 0, planEpoch: 1, random: new Random(seed));
+            state.Refused(Sent(state.Start(_single, 0)).Call, RefusalReason.Busy, "full", _single, 0);
+            return Enumerable.Range(0, 100).First(ms => !state.Tick(_single, ms).IsEmpty);
+        }
+
+        var rests = Enumerable.Range(0, 50).Select(Rest).ToArray();
+        Assert.All(rests, rest => Assert.InRange(rest, 40, 80));
+        Assert.True(rests.Distinct().Count() > 10, $"only {rests.Distinct().Count()} different ones");
+        Assert.Equal(Rest(3), Rest(3));
+    }
+
     [Theory]
     [InlineData(1, 2)]
     [InlineData(2, 1)]

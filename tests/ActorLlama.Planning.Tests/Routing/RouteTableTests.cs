@@ -68,6 +68,29 @@ public sealed class RouteTableTests
     }
 
     [Fact]
+    public void Rests_are_drawn_from_their_upper_half_and_equal_seeds_draw_equal_ones()
+    {
+        List<long> Rests(int seed)
+        {
+            var random = new Random(seed);
+            var table = _empty.With(Routes(1, Shard(1, 0, 0)));
+            List<long> rests = [];
+            foreach (var longest in new[] { 100, 200, 400, 800, 1600, 1600 })
+            {
+                table = table.Fail(Target(1, 0, 0), 1000, random);
+                var rest = Enumerable.Range(0, 2000).First(ms => table.Pick(0, 1000 + ms) is not null);
+                Assert.InRange(rest, longest / 2, longest);
+                rests.Add(rest);
+            }
+
+            return rests;
+        }
+
+        Assert.Equal(Rests(1), Rests(1));
+        Assert.NotEqual(Rests(1), Rests(2));
+    }
+
+    [Fact]
     public void Of_the_nearest_replicas_the_one_on_the_device_with_the_fewest_rows_is_called()
     {
         var near = new RouteTable(new NodeId("here:1", 9), 50).With(Routes(

@@ -17,6 +17,27 @@ public sealed class MemoryShortageTests
     }
 
     [Fact]
+    public void It_is_fit_again_after_a_minute_without_want_and_after_twice_as_long_each_time_up_to_an_hour()
+    {
+        var shortage = new MemoryShortage();
+        Assert.Equal(TimeSpan.Zero, shortage.RestLeft(0));
+        var now = 0L;
+        foreach (var minutes in new[] { 1, 2, 4, 8, 16, 32, 60, 60 })
+        {
+            Assert.Null(shortage.Count("a", now));
+            Assert.Null(shortage.Count("b", now));
+            Assert.NotNull(shortage.Count("c", now));
+            Assert.Equal(TimeSpan.FromMinutes(minutes), shortage.RestLeft(now));
+            // While it is used for want of others it may run out on: the rest begins anew.
+            now += 30_000;
+            Assert.Null(shortage.Count("d", now));
+            now += minutes * 60_000L;
+            Assert.Equal(TimeSpan.FromMilliseconds(1), shortage.RestLeft(now - 1));
+            Assert.Equal(TimeSpan.Zero, shortage.RestLeft(now));
+        }
+    }
+
+    [Fact]
     public void What_libtorch_throws_for_want_of_memory_is_known_as_that()
     {
         ActorLlama.Kernels.TorchRuntime.EnsureLoaded();

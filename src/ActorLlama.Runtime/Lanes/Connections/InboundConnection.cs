@@ -176,11 +176,11 @@ internal sealed class InboundConnection : LaneConnection
             assembly.Payload = new ReceivedPayload(header.PayloadBytes, Lane.Counters, assembly.Receipt);
             return true;
         }
-        catch (OutOfMemoryException e)
+        catch (OutOfMemoryException)
         {
             var why = $"Lane: \"{Lane.Identity.Self}\" has no memory for {header.PayloadBytes} bytes of \"{_peer!.Node}\".";
             Lane.Counters.Failed();
-            Lane.RanOut($"{why} {e.Message}");
+            Lane.RanOut(why);
             assembly.Receipt?.Fail(LaneFailure.NoMemory);
             assembly.Receipt = null;
             answered?.Tell(LaneFailure.NoMemory, why);
