@@ -160,7 +160,8 @@ internal static class ChaosScenarios
                 ExpertShards = 2,
                 Roles = Trunk(1).Add(2, ["experts"]).Add(3, ["experts"]),
                 PromptTokens = 8,
-                Settings = [LargeBatches],
+                // Experts have no caches: only the rows of a large batch need more than the process has free within what it has.
+                Settings = ["actorllama.scheduler.token-budget=2048", "actorllama.scheduler.prefill-chunk=2048"],
                 Faults = [new ChaosFault { Do = ChaosDeed.Starve, Role = ChaosRole.Expert }],
             },
             new ChaosScenario
