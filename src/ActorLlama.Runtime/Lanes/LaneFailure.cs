@@ -34,9 +34,9 @@ internal enum LaneFailure : byte
     Unanswered = 9,
 
     /// <summary>
-    /// As <see cref="ConnectionLost"/>, but this node ended the connection: nothing was heard on it, the plan drops the peer, or this process did not run. The peer may live.
+    /// As <see cref="ConnectionLost"/>, but a process that lives ended the connection, this one or the peer's: it heard nothing, its plan drops the other, it did not run for a while, or it leaves.
     /// </summary>
-    ClosedHere = 10,
+    Closed = 10,
 
     /// <summary>The receiving node has no memory for its payload.</summary>
     NoMemory = 11,

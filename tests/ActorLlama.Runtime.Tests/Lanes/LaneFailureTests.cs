@@ -38,8 +38,10 @@ public sealed class LaneFailureTests : LaneTestBase
         await UntilNoPayloadAsync(a);
     }
 
-    [Fact]
-    public async Task A_connection_that_this_node_ends_says_nothing_of_its_peer()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_connection_that_a_process_ends_says_nothing_of_what_was_under_way(bool byPeer)
     {
         var (a, b) = await StartPairAsync();
         var expert = ProbeB();
@@ -51,10 +53,11 @@ public sealed class LaneFailureTests : LaneTestBase
         Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerUp>(Patience)).Node);
 
         // The plan has no such peer any more.
-        a.SetPeers(2, []);
+        if (byPeer) b.SetPeers(2, []);
+        else a.SetPeers(2, []);
 
         Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerLost>(Patience)).Node);
-        Assert.Equal(LaneFailure.ClosedHere, (await ReceiveAsync<LaneFailed>(router)).Reason);
+        Assert.Equal(LaneFailure.Closed, (await ReceiveAsync<LaneFailed>(router)).Reason);
         await UntilNoPayloadAsync(a);
     }
 
@@ -75,7 +78,7 @@ public sealed class LaneFailureTests : LaneTestBase
 
         Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerLost>(Patience)).Node);
         var failed = await ReceiveAsync<LaneFailed>(router);
-        Assert.Equal((target, LaneFailure.ConnectionLost), (failed.To, failed.Reason));
+        Assert.Equal((target, LaneFailure.Closed), (failed.To, failed.Reason));
         a.Send(target, LaneClass.Request, Run(2), Bytes(5), null, router.Ref);
         Assert.Equal(LaneFailure.NoConnection, (await ReceiveAsync<LaneFailed>(router)).Reason);
         await UntilNoPayloadAsync(a);

@@ -167,7 +167,7 @@ public sealed class LaneGarbageTests : LaneTestBase
         [
             Frame(FrameKind.Credit, LaneClass.Control, new byte[8]), Frame(FrameKind.Credit, LaneClass.Control, new byte[7]),
             Frame(FrameKind.Undeliverable, LaneClass.Control, new byte[9]), Frame(FrameKind.Message, LaneClass.Control, new byte[9]),
-            Frame(FrameKind.Pong, LaneClass.Control, length: 1 << 20),
+            Frame(FrameKind.Pong, LaneClass.Control, length: 1 << 20), Frame(FrameKind.Goodbye, LaneClass.Control, new byte[1]),
         ];
         foreach (var answer in answers)
         {
@@ -179,6 +179,28 @@ public sealed class LaneGarbageTests : LaneTestBase
             Assert.Equal(LaneFailure.ConnectionLost, (await ExpectMsgAsync<LaneFailed>(Patience)).Reason);
         }
         Assert.Equal(answers.Length, a.Statistics.BrokenConnections);
+        await UntilNoPayloadAsync(a);
+    }
+
+    [Theory]
+    [InlineData(false, LaneFailure.ConnectionLost)]
+    [InlineData(true, LaneFailure.Closed)]
+    public async Task A_peer_that_says_goodbye_has_not_died(bool saysGoodbye, object meaning)
+    {
+        var (a, address) = await StartAsync(Sys, "a", OnDemand);
+        var (listener, endpoint) = RawLane.Listen();
+        using var _ = listener;
+        a.SetPeers(1, [address, new(NodeNamed("c"), "c", endpoint)]);
+        a.Send(new(NodeNamed("c"), "/user/x", 1), LaneClass.Request, Run(1), Bytes(10), null, TestActor);
+        using (var server = await RawLane.AcceptAsync(listener))
+        {
+            await server.WelcomeAsync(new(1, [new(1, 1), new(0, 0), new(1, 1), new(1, 1)], 1 << 20, 1 << 20));
+            await server.NextAsync();
+            if (saysGoodbye) await server.SendAsync(Frame(FrameKind.Goodbye, LaneClass.Control));
+        }
+
+        Assert.Equal(meaning, (await ExpectMsgAsync<LaneFailed>(Patience)).Reason);
+        Assert.Equal(0, a.Statistics.BrokenConnections);
         await UntilNoPayloadAsync(a);
     }
 

@@ -42,12 +42,12 @@ internal sealed class InboundConnection : LaneConnection
         }
         catch (Exception e) when (IsExpected(e))
         {
-            End(new(Describe(e), IsHere: false));
+            End(new(Describe(e), IsDeliberate: false));
         }
         finally
         {
             Interlocked.Exchange(ref once, null)?.Invoke();
-            End(new("failed", IsHere: false));
+            End(new("failed", IsDeliberate: false));
             _state.Close();
             foreach (var assembly in _assembling) assembly?.Payload?.Dispose();
             Dispose();
@@ -101,6 +101,7 @@ internal sealed class InboundConnection : LaneConnection
                     break;
                 case FrameKind.Chunk: await AppendAsync(reader, frame).ConfigureAwait(false); break;
                 case FrameKind.Ping when frame.Length == 0: _state.Pong(); break;
+                case FrameKind.Goodbye when frame.Length == 0: TakeGoodbye(); return;
                 default: throw new LaneFormatException($"Lane: a frame of kind {frame.Kind} and {frame.Length} bytes is not for its receiver.");
             }
             Lane.Counters.BytesRead(FrameHeader.Size + frame.Length);

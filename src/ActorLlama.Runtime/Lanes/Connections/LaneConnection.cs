@@ -11,7 +11,9 @@ internal abstract class LaneConnection : IDisposable
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true, AllowSynchronousContinuations = true });
+    private static readonly TimeSpan s_goodbye = TimeSpan.FromMilliseconds(200);
     private LaneEnding? _ending;
+    private bool _isBetweenFrames;
 
     protected LaneConnection(LaneNode lane) => (Lane, Ended) = (lane, _ended.Token);
 
@@ -25,7 +27,7 @@ internal abstract class LaneConnection : IDisposable
     protected FrameReader? Reader { get; set; }
 
     /// <summary>Has this node end the connection; the first reason stays.</summary>
-    public void Close(string reason) => End(new(reason, IsHere: true));
+    public void Close(string reason) => End(new(reason, IsDeliberate: true));
 
     /// <summary>Ends the connection; the first way stays.</summary>
     public virtual void End(LaneEnding ending)
@@ -57,8 +59,14 @@ internal abstract class LaneConnection : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    /// <summary>For the write loop, when all it had to write is with the socket.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    protected async ValueTask WaitAsync() => await _wake.Reader.ReadAsync(Ended).ConfigureAwait(false);
+    protected async ValueTask WaitAsync()
+    {
+        _isBetweenFrames = true;
+        await _wake.Reader.ReadAsync(Ended).ConfigureAwait(false);
+        _isBetweenFrames = false;
+    }
 
     /// <summary>Runs both loops until one ends, then ends the other.</summary>
     protected async Task RunAsync(Stream stream, Func<Stream, Task> read, Func<Stream, Task> write)
@@ -66,10 +74,29 @@ internal abstract class LaneConnection : IDisposable
         var reading = read(stream);
         var writing = write(stream);
         var first = await Task.WhenAny(reading, writing).ConfigureAwait(false);
-        End(new(first.Exception?.GetBaseException() is { } fault ? Describe(fault) : "closed by the peer", IsHere: false));
+        End(new(first.Exception?.GetBaseException() is { } fault ? Describe(fault) : "closed by the peer", IsDeliberate: false));
         await Task.WhenAll(reading, writing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (Ending is { IsDeliberate: true } && _isBetweenFrames) await SayGoodbyeAsync(stream).ConfigureAwait(false);
         foreach (var loop in (Task[])[reading, writing])
             if (loop.Exception?.GetBaseException() is { } e && !IsExpected(e)) throw e;
+    }
+
+    /// <summary>The peer has said that it ends the connection: so it lives.</summary>
+    protected void TakeGoodbye() => End(new("ended by the peer", IsDeliberate: true));
+
+    private static async Task SayGoodbyeAsync(Stream stream)
+    {
+        var frame = new byte[FrameHeader.Size];
+        new FrameHeader(0, FrameKind.Goodbye, LaneClass.Control).Write(frame);
+        using var limit = new CancellationTokenSource(s_goodbye);
+        try
+        {
+            await stream.WriteAsync(frame, limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (IsExpected(e))
+        {
+            // Who is gone, or takes nothing, need not hear it.
+        }
     }
 
     /// <summary>What a network and a peer can do to a loop.</summary>

@@ -38,7 +38,7 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
                 connection.Wake();
                 return;
             }
-            if (failure == LaneFailure.ConnectionLost) End(association, new("connection ended", IsHere: false));
+            if (failure == LaneFailure.ConnectionLost) End(association, new("connection ended", IsDeliberate: false));
         }
         lane.Counters.Failed();
         // Not under way: nobody has had it.
@@ -64,7 +64,7 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
             var isNew = _current.RemoteNumber is { } known && (known != number || _current.Inbound[(int)socket] is not null);
             former = isNew ? _current : null;
         }
-        if (former is not null) End(former, new("the peer connected anew", IsHere: false));
+        if (former is not null) End(former, new("the peer connected anew", IsDeliberate: true));
         lock (_gate)
         {
             _current.RemoteNumber = number;
@@ -89,7 +89,7 @@ internal sealed class LanePeer(LaneNode lane, NodeId node)
     }
 
     /// <summary>Has this node end all connections with the peer.</summary>
-    public void Close(string reason) => End(Current(), new(reason, IsHere: true));
+    public void Close(string reason) => End(Current(), new(reason, IsDeliberate: true));
 
     public void Refused(LaneRefusedException refusal)
     {

@@ -44,14 +44,14 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
         catch (Exception e) when (IsExpected(e))
         {
             if (e is LaneRefusedException) failure = LaneFailure.Refused;
-            End(new(Describe(e), IsHere: false));
+            End(new(Describe(e), IsDeliberate: false));
         }
         finally
         {
-            End(new("failed", IsHere: false));
+            End(new("failed", IsDeliberate: false));
             Dispose();
             if (Lane.IsStopped) failure = LaneFailure.Stopped;
-            if (failure == LaneFailure.ConnectionLost && Ending is { IsHere: true }) failure = LaneFailure.ClosedHere;
+            if (failure == LaneFailure.ConnectionLost && Ending is { IsDeliberate: true }) failure = LaneFailure.Closed;
             peer.Ended(this, Ending!);
             foreach (var item in Queue.Drain()) Fail(item, failure, Ending!.Reason);
         }
@@ -273,6 +273,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
                 case FrameKind.Undeliverable: Undeliverable(body.Span); break;
                 case FrameKind.TargetEnded: TargetEnded(body.Span); break;
                 case FrameKind.Pong when frame.Length == 0: break;
+                case FrameKind.Goodbye when frame.Length == 0: TakeGoodbye(); return;
                 default: throw new LaneFormatException($"Lane: a frame of kind {frame.Kind} and {frame.Length} bytes came back to its sender.");
             }
         }

@@ -13,7 +13,7 @@ internal readonly record struct FrameHeader(int Length, FrameKind Kind, LaneClas
         var length = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
         if (length > (uint)maxLength)
             throw new LaneFormatException($"Lane: a frame claims {length} bytes, above the limit of {maxLength}.");
-        if (bytes[4] is < (byte)FrameKind.Handshake or > (byte)FrameKind.TargetEnded)
+        if (bytes[4] is < (byte)FrameKind.Handshake or > (byte)FrameKind.Goodbye)
             throw new LaneFormatException($"Lane: a frame has the unknown kind {bytes[4]}.");
         if (bytes[5] >= LaneClasses.Count)
             throw new LaneFormatException($"Lane: a frame has the unknown class {bytes[5]}.");

@@ -22,4 +22,7 @@ internal enum FrameKind : byte
 
     /// <summary>Back to the sender: path and uid of an actor that has ended. What it took and did not answer will not be answered.</summary>
     TargetEnded = 8,
+
+    /// <summary>The last frame, either way: whoever sends it ends the connection, and lives.</summary>
+    Goodbye = 9,
 }
