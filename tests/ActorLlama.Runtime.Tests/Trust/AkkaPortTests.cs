@@ -15,6 +15,7 @@ namespace ActorLlama.Runtime.Tests.Trust;
 /// <summary>Akka's port with the settings of a node, plain and with certificates: who gets in, and what garbage and silence cost.</summary>
 public sealed class AkkaPortTests : IAsyncLifetime
 {
+    private const long Flat = 8L << 20;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan s_call = TimeSpan.FromSeconds(5);
     private readonly TestCertificates _certificates = new();
@@ -90,8 +91,10 @@ public sealed class AkkaPortTests : IAsyncLifetime
         var random = new byte[4000];
         new Random(1).NextBytes(random);
         byte[][] inputs = [oversized, small, littleEndian, random, []];
-        long[] used = [0, 0];
-        for (var round = 0; round < used.Length; round++)
+        // Other tests of this process take memory as well, now and then: what is left behind here is left behind in every round.
+        const int rounds = 5;
+        var (used, least) = (0L, long.MaxValue);
+        for (var round = 0; round < rounds && (round < 2 || least > Flat); round++)
         {
             var hostile = inputs.SelectMany(input => Enumerable.Range(0, 10).Select(_ => ClosedAsync(node, async socket =>
             {
@@ -100,10 +103,12 @@ public sealed class AkkaPortTests : IAsyncLifetime
             }))).ToArray();
             await AnswersAsync(node, isEncrypted ? _certificates.Node : null);
             await Task.WhenAll(hostile);
-            used[round] = GC.GetTotalMemory(forceFullCollection: true);
+            var now = GC.GetTotalMemory(forceFullCollection: true);
+            if (round > 0) least = Math.Min(least, now - used);
+            used = now;
         }
 
-        Assert.InRange(used[1] - used[0], long.MinValue, 8L << 20);
+        Assert.InRange(least, long.MinValue, Flat);
     }
 
     private ActorSystem Start(ClusterCredentials? credentials, string more = "")
