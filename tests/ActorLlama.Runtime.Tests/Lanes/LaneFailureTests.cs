@@ -38,40 +38,10 @@ public sealed class LaneFailureTests : LaneTestBase
         await UntilNoPayloadAsync(a);
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task A_connection_that_a_process_ends_says_nothing_of_what_was_under_way(bool byPeer)
-    {
-        var (a, b) = await StartPairAsync();
-        var expert = ProbeB();
-        a.Subscribe(TestActor);
-        var router = CreateTestProbe();
-        var target = b.Register(expert.Ref);
-        a.Send(target, LaneClass.Request, Run(1), null, a.Register(router.Ref), router.Ref);
-        await ReceiveAsync<LaneEnvelope>(expert);
-        Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerUp>(Patience)).Node);
-
-        // The plan has no such peer any more.
-        if (byPeer) b.SetPeers(2, []);
-        else a.SetPeers(2, []);
-
-        Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerLost>(Patience)).Node);
-        Assert.Equal(LaneFailure.Closed, (await ReceiveAsync<LaneFailed>(router)).Reason);
-        await UntilNoPayloadAsync(a);
-    }
-
     [Fact]
     public async Task The_end_of_a_peer_is_news_and_fails_what_it_had_not_answered()
     {
-        var (a, b) = await StartPairAsync();
-        var expert = ProbeB();
-        a.Subscribe(TestActor);
-        var router = CreateTestProbe();
-        var target = b.Register(expert.Ref);
-        a.Send(target, LaneClass.Request, Run(1), null, a.Register(router.Ref), router.Ref);
-        await ReceiveAsync<LaneEnvelope>(expert);
-        Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerUp>(Patience)).Node);
+        var (a, b, router, target) = await RequestUnderWayAsync();
         await UntilAsync(() => a.Statistics.CreditsOutstanding == 0, "credit does not come back", a, b);
 
         await b.DisposeAsync();
@@ -85,6 +55,22 @@ public sealed class LaneFailureTests : LaneTestBase
         await a.DisposeAsync();
         a.Send(target, LaneClass.Request, Run(3), Bytes(5), null, router.Ref);
         Assert.Equal(LaneFailure.Stopped, (await ReceiveAsync<LaneFailed>(router)).Reason);
+        await UntilNoPayloadAsync(a);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_connection_that_a_process_ends_says_nothing_of_what_was_under_way(bool byPeer)
+    {
+        var (a, b, router, _) = await RequestUnderWayAsync();
+
+        // The plan has no such peer any more.
+        if (byPeer) b.SetPeers(2, []);
+        else a.SetPeers(2, []);
+
+        Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerLost>(Patience)).Node);
+        Assert.Equal(LaneFailure.Closed, (await ReceiveAsync<LaneFailed>(router)).Reason);
         await UntilNoPayloadAsync(a);
     }
 
@@ -256,5 +242,19 @@ public sealed class LaneFailureTests : LaneTestBase
     private sealed class DeafActor : UntypedActor
     {
         protected override void OnReceive(object message) => Unhandled(message);
+    }
+
+    /// <summary>Of a to an expert of b, which has it and does not answer.</summary>
+    private async Task<(Lane A, Lane B, Akka.TestKit.TestProbe Router, LaneTarget Target)> RequestUnderWayAsync()
+    {
+        var (a, b) = await StartPairAsync();
+        var expert = ProbeB();
+        a.Subscribe(TestActor);
+        var router = CreateTestProbe();
+        var target = b.Register(expert.Ref);
+        a.Send(target, LaneClass.Request, Run(1), null, a.Register(router.Ref), router.Ref);
+        await ReceiveAsync<LaneEnvelope>(expert);
+        Assert.Equal(b.Self, (await ExpectMsgAsync<LanePeerUp>(Patience)).Node);
+        return (a, b, router, target);
     }
 }
