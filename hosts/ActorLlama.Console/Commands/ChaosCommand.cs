@@ -56,11 +56,11 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
+        using var burners = settings.Burn ? new ChaosBurners() : null;
         if (TrainingChaosOptions.Find(settings.Scenario) is { } training) return await TrainAsync(training, settings);
         var scenarios = settings.Scenario.Split(',', StringSplitOptions.RemoveEmptyEntries).SelectMany(name => ChaosScenarios.Find(name)).ToArray();
         var model = settings.Model ?? ProgramFiles.SampleModel();
         using var ended = new EndSignals();
-        using var burners = settings.Burn ? new ChaosBurners() : null;
         var outcomes = ImmutableArray.CreateBuilder<ChaosOutcome>();
         var soaked = true;
         foreach (var (scenario, i) in scenarios.Select((s, i) => (s, i)))
@@ -100,7 +100,6 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
     private static async Task<int> TrainAsync(TrainingChaosOptions options, Settings settings)
     {
         using var ended = new EndSignals();
-        using var burners = settings.Burn ? new ChaosBurners() : null;
         using var chaos = new TrainingChaos(options, settings.Logs);
         var outcomes = ImmutableArray.CreateBuilder<TrainingChaosOutcome>();
         for (var seed = settings.FirstSeed; seed < settings.FirstSeed + settings.Seeds; seed++)

@@ -90,8 +90,7 @@ public sealed class ExpertCallState
             return [.. Again([call], routes, now)];
         if (routes.Fail(call.Return(), now).Pick(call.Group, now, _given) is { } other)
             return [SendTo(other, call, now)];
-        var rest = new BackOff(_options.BusyMs, _options.LayerDeadlineMs);
-        call.NotBeforeMs = now + (_random is null ? rest.LongestMs(call.Sends - 1) : rest.DelayMs(call.Sends - 1, _random));
+        call.NotBeforeMs = now + new BackOff(_options.BusyMs, _options.LayerDeadlineMs).DelayMs(call.Sends - 1, _random);
         return [];
     }
 

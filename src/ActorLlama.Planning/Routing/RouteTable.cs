@@ -97,7 +97,7 @@ public sealed record RouteTable
     {
         var inARow = _failed.TryGetValue(target, out var last) && now - last.AtMs < 4 * RestAfter(MaxDoublings + 1) ? last.InARow + 1 : 1;
         var rest = new BackOff(RestMs, (int)Math.Min((long)RestMs << MaxDoublings, int.MaxValue));
-        return this with { _failed = _failed.SetItem(target, new(now, inARow, random is null ? rest.LongestMs(inARow - 1) : rest.DelayMs(inARow - 1, random))) };
+        return this with { _failed = _failed.SetItem(target, new(now, inARow, rest.DelayMs(inARow - 1, random))) };
     }
 
     /// <summary>Whether a loaded replica of the shard is there, apart from failures.</summary>

@@ -4,14 +4,11 @@ namespace ActorLlama.Planning.Sessions;
 public readonly record struct BackOff(int BaseMs, int MaxMs)
 {
     /// <summary>
-    /// The delay after the given number of earlier failures: drawn evenly from the upper half of min(MaxMs, BaseMs · 2^failures).
+    /// The delay after the given number of earlier failures: drawn evenly from the upper half of min(MaxMs, BaseMs · 2^failures); without <paramref name="random"/> the longest.
     /// </summary>
-    public int DelayMs(int failures, Random random)
+    public int DelayMs(int failures, Random? random)
     {
-        var ceiling = LongestMs(failures);
-        return ceiling - random.Next((ceiling / 2) + 1);
+        var ceiling = (int)Math.Min(MaxMs, (long)BaseMs << Math.Clamp(failures, 0, 30));
+        return random is null ? ceiling : ceiling - random.Next((ceiling / 2) + 1);
     }
-
-    /// <summary>What the delay is drawn up to.</summary>
-    public int LongestMs(int failures) => (int)Math.Min(MaxMs, (long)BaseMs << Math.Clamp(failures, 0, 30));
 }

@@ -8,10 +8,10 @@ namespace ActorLlama.Runtime.Lanes;
 /// <summary>One socket's life: a loop that reads, a loop that writes, and its end. Both loops are asynchronous; no thread waits.</summary>
 internal abstract class LaneConnection : IDisposable
 {
+    private static readonly TimeSpan s_goodbye = TimeSpan.FromMilliseconds(200);
     private readonly CancellationTokenSource _ended = new();
     private readonly Channel<bool> _wake = Channel.CreateBounded<bool>(
         new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true, AllowSynchronousContinuations = true });
-    private static readonly TimeSpan s_goodbye = TimeSpan.FromMilliseconds(200);
     private LaneEnding? _ending;
     private bool _isBetweenFrames;
 
