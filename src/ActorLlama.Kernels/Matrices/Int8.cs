@@ -1,9 +1,10 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace ActorLlama.Kernels;
 
-/// <summary>Whole numbers of 8 bits, packed by us: 32-bit lane j holds outputs j, j + 16, j + 8 and j + 24, the first in its lowest byte. Their scales lie apart.</summary>
+/// <summary>Whole numbers of 8 bits, outputs in order. Their scales lie apart.</summary>
 internal readonly unsafe struct Int8 : IPanelFormat
 {
     public static int GroupBytes => 32;
@@ -11,9 +12,16 @@ internal readonly unsafe struct Int8 : IPanelFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Load(byte* group, out Vector512<float> low, out Vector512<float> high)
     {
-        var lanes = Vector256.Load((int*)group);
-        low = Vector512.Create(Vector256.ConvertToSingle((lanes << 24) >> 24), Vector256.ConvertToSingle((lanes << 8) >> 24));
-        high = Vector512.Create(Vector256.ConvertToSingle((lanes << 16) >> 24), Vector256.ConvertToSingle(lanes >> 24));
+        if (Avx512F.IsSupported)
+        {
+            low = Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)group)));
+            high = Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)group + 16)));
+            return;
+        }
+        LoadHalf(group, 0, out var low0, out var high0);
+        LoadHalf(group, 1, out var low1, out var high1);
+        low = Vector512.Create(low0, low1);
+        high = Vector512.Create(high0, high1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -22,9 +30,8 @@ internal readonly unsafe struct Int8 : IPanelFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadHalf(byte* group, int half, out Vector256<float> low, out Vector256<float> high)
     {
-        var lanes = Vector256.Load((int*)group);
-        low = Vector256.ConvertToSingle((lanes << (24 - 16 * half)) >> 24);
-        high = Vector256.ConvertToSingle((lanes << (16 - 16 * half)) >> 24);
+        low = Eight((sbyte*)group + 8 * half);
+        high = Eight((sbyte*)group + 16 + 8 * half);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -35,8 +42,15 @@ internal readonly unsafe struct Int8 : IPanelFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(Vector512<float> first, Vector512<float> second, byte* group)
     {
-        var (a, b) = (Vector512.ConvertToInt32(Vector512.Round(first)), Vector512.ConvertToInt32(Vector512.Round(second)));
-        var mask = Vector256.Create(0xff);
-        ((a.GetLower() & mask) | ((b.GetLower() & mask) << 8) | ((a.GetUpper() & mask) << 16) | (b.GetUpper() << 24)).Store((int*)group);
+        var words = Vector512.Narrow(Vector512.ConvertToInt32(Vector512.Round(first)), Vector512.ConvertToInt32(Vector512.Round(second)));
+        Vector256.Narrow(words.GetLower(), words.GetUpper()).Store((sbyte*)group);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Eight(sbyte* numbers)
+    {
+        if (Avx2.IsSupported) return Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(numbers));
+        var words = Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)numbers).AsSByte());
+        return Vector256.ConvertToSingle(Vector256.Create(Vector128.WidenLower(words), Vector128.WidenUpper(words)));
     }
 }
