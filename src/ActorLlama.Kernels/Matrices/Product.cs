@@ -21,8 +21,8 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
 
     private const int WidenedAt = 1 << 16;
 
-    // Of 8 bits: from so many rows on, making float32 of a panel once costs less than in each tile. With vectors of 512 bits a tile does it beside its multiply-adds.
-    private static int WidenedRows => Vector512.IsHardwareAccelerated ? int.MaxValue : 7;
+    // Of 8 bits: from so many rows on, making float32 of a panel once costs less than in each tile. With vectors of 512 bits a tile does most of it beside its multiply-adds.
+    private static int WidenedRows => Vector512.IsHardwareAccelerated ? 24 : 7;
 
     public WeightPanels Weights { get; } = weights;
     public int Rows { get; } = rows;
