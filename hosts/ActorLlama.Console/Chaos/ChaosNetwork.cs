@@ -48,7 +48,11 @@ internal sealed class ChaosNetwork : IAsyncDisposable
     }
 
     /// <summary>Settings of node <paramref name="node"/>, from 0.</summary>
-    public static ImmutableArray<string> SettingsOf(int node) => [$"actorllama.cluster.host={Host(node)}", "actorllama.cluster.allow-plaintext=on"];
+    public static ImmutableArray<string> SettingsOf(int node, ChaosCertificates? certificates) =>
+        [$"actorllama.cluster.host={Host(node)}", certificates?.SettingOf(Host(node)) ?? "actorllama.cluster.allow-plaintext=on"];
+
+    /// <summary>The address of node <paramref name="node"/>, from 0.</summary>
+    public static string Host(int node) => $"{Subnet}{node + 1}";
 
     /// <summary>What a node's command begins with to run on its host.</summary>
     public ImmutableArray<string> PrefixOf(int node) => ["ip", "netns", "exec", Namespace(node)];
@@ -70,8 +74,6 @@ internal sealed class ChaosNetwork : IAsyncDisposable
         for (var i = 0; i < _nodes; i++) await TryRunAsync($"netns del {Namespace(i)}");
         await TryRunAsync($"link del {_id}");
     }
-
-    private static string Host(int node) => $"{Subnet}{node + 1}";
 
     private string Namespace(int node) => $"{_id}-{node + 1}";
 

@@ -16,23 +16,28 @@ internal sealed class ChaosRun : IAsyncDisposable
     private readonly Attachment _attachment;
 
     private readonly ChaosNetwork? _network;
+    private readonly ChaosCertificates? _certificates;
 
     /// <summary>The nodes have had a burst, and keep the memory that it took: they would not need more for another.</summary>
     private bool _hasBurst;
 
-    private ChaosRun(ChaosScenario scenario, Attachment attachment, ChaosNetwork? network) => (_scenario, _attachment, _network) = (scenario, attachment, network);
+    private ChaosRun(ChaosScenario scenario, Attachment attachment, ChaosNetwork? network, ChaosCertificates? certificates) =>
+        (_scenario, _attachment, _network, _certificates) = (scenario, attachment, network, certificates);
 
     internal LocalCluster Cluster => _attachment.Own!;
 
     public static async Task<ChaosRun> StartAsync(ChaosScenario scenario, string model, string? logs, CancellationToken cancellation)
     {
         var network = scenario.Hosts ? await ChaosNetwork.StartAsync(scenario.Nodes, cancellation) : null;
+        ChaosCertificates? certificates = null;
         try
         {
-            return new(scenario, await Attachment.ToOwnAsync(scenario.ClusterOptions(model, logs, network), cancellation, _ => { }), network);
+            certificates = scenario.Tls ? new ChaosCertificates(scenario.Nodes) : null;
+            return new(scenario, await Attachment.ToOwnAsync(scenario.ClusterOptions(model, logs, network, certificates), cancellation, _ => { }), network, certificates);
         }
         catch
         {
+            certificates?.Dispose();
             if (network is not null) await network.DisposeAsync();
             throw;
         }
@@ -41,6 +46,7 @@ internal sealed class ChaosRun : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _attachment.DisposeAsync();
+        _certificates?.Dispose();
         if (_network is not null) await _network.DisposeAsync();
     }
 
@@ -78,7 +84,7 @@ internal sealed class ChaosRun : IAsyncDisposable
         ImmutableArray<(double Ms, string Node, string What)> timeline = [.. ChaosTimeline.Read(Cluster.LogFolder, history, meetings[0].Utc, DateTime.UtcNow)];
         return new ChaosOutcome
         {
-            Scenario = _scenario.Name,
+            Scenario = _scenario.Title,
             Seed = seed,
             Fault = fault,
             Victim = string.Join(", ", meetings.Select(m => m.Victim).OfType<string>().Distinct()),

@@ -18,6 +18,9 @@ internal sealed record ChaosScenario
 
     public required string Name { get; init; }
 
+    /// <summary>The name, and what was asked for beside it.</summary>
+    public string Title => Tls ? $"{Name}, with certificates" : Name;
+
     public int Nodes { get; init; } = 3;
 
     public int? Stages { get; init; }
@@ -29,6 +32,9 @@ internal sealed record ChaosScenario
 
     /// <summary>Each node has a host of its own, a network namespace: its network can be cut. Needs root.</summary>
     public bool Hosts { get; init; }
+
+    /// <summary>Nodes and clients have certificates of an authority made for the run: Akka's port and the lanes speak TLS.</summary>
+    public bool Tls { get; init; }
 
     /// <summary>More <c>key=value</c> settings of every node.</summary>
     public ImmutableArray<string> Settings { get; init; } = [];
@@ -88,19 +94,25 @@ internal sealed record ChaosScenario
     /// <summary>The load that comes with a fault beside its own: long prompts, short answers.</summary>
     public ChaosScenario Burst(ChaosFault fault) => this with { Sessions = fault.Burst, PromptTokens = fault.BurstPromptTokens, Tokens = 20 };
 
-    private ImmutableArray<string> SettingsOf(int node) =>
+    private ImmutableArray<string> SettingsOf(int node, ChaosCertificates? certificates) =>
     [
         .. Roles.TryGetValue(node + 1, out var roles) ? [$"actorllama.node.roles=[{string.Join(',', roles)}]"] : Array.Empty<string>(),
-        .. Hosts ? ChaosNetwork.SettingsOf(node) : [],
+        .. Hosts ? ChaosNetwork.SettingsOf(node, certificates) : [],
     ];
 
-    public LocalClusterOptions ClusterOptions(string model, string? logs, ChaosNetwork? network) => new(Nodes, model)
+    /// <summary>The nodes of this scenario.</summary>
+    /// <param name="model">The checkpoint folder.</param>
+    /// <param name="logs">Where their logs are kept, or null.</param>
+    /// <param name="network">Their hosts, where they have some.</param>
+    /// <param name="certificates">Their certificates, where they have some.</param>
+    public LocalClusterOptions ClusterOptions(string model, string? logs, ChaosNetwork? network, ChaosCertificates? certificates) => new(Nodes, model)
     {
         PrefixOfNode = node => network?.PrefixOf(node) ?? [],
         Stages = Stages,
         ExpertShards = ExpertShards,
         LogFolder = logs,
-        Settings = Settings,
-        SettingsOfNode = Enumerable.Range(0, Nodes).ToImmutableDictionary(node => node, SettingsOf),
+        Certificates = certificates?.Client,
+        Settings = certificates is null || Hosts ? Settings : Settings.Add(certificates.Setting),
+        SettingsOfNode = Enumerable.Range(0, Nodes).ToImmutableDictionary(node => node, node => SettingsOf(node, certificates)),
     };
 }

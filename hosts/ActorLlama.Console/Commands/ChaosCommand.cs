@@ -34,6 +34,10 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
         [Description("Have all cores compute something else meanwhile.")]
         public bool Burn { get; init; }
 
+        [CommandOption("--tls")]
+        [Description("Give nodes and clients certificates of an authority made for the run: everything between them is encrypted.")]
+        public bool Tls { get; init; }
+
         [CommandOption("--plot <FILE>")]
         [Description("Draw what the first node held at rest in a soak, as an .svg.")]
         public string? Plot { get; init; }
@@ -57,8 +61,9 @@ internal sealed class ChaosCommand : AsyncCommand<ChaosCommand.Settings>
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellationToken)
     {
         using var burners = settings.Burn ? new ChaosBurners() : null;
-        if (TrainingChaosOptions.Find(settings.Scenario) is { } training) return await TrainAsync(training, settings);
-        var scenarios = settings.Scenario.Split(',', StringSplitOptions.RemoveEmptyEntries).SelectMany(name => ChaosScenarios.Find(name)).ToArray();
+        if (TrainingChaosOptions.Find(settings.Scenario) is { } training) return await TrainAsync(training with { Tls = settings.Tls }, settings);
+        var scenarios = settings.Scenario.Split(',', StringSplitOptions.RemoveEmptyEntries).SelectMany(name => ChaosScenarios.Find(name))
+            .Select(scenario => scenario with { Tls = scenario.Tls || settings.Tls }).ToArray();
         var model = settings.Model ?? ProgramFiles.SampleModel();
         using var ended = new EndSignals();
         var outcomes = ImmutableArray.CreateBuilder<ChaosOutcome>();

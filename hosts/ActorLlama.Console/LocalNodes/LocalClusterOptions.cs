@@ -7,8 +7,8 @@ namespace ActorLlama.Cli;
 /// <param name="Model">The checkpoint folder.</param>
 internal sealed record LocalClusterOptions(int Nodes, string Model)
 {
+    internal const string CertificatesKey = "actorllama.security.certificates=";
     private const string PrometheusKey = "actorllama.telemetry.prometheus.port=";
-    private const string CertificatesKey = "actorllama.security.certificates=";
 
     public int? Stages { get; init; }
 
@@ -41,8 +41,14 @@ internal sealed record LocalClusterOptions(int Nodes, string Model)
     /// <summary>What the command of a node, by its number from 0, begins with: for instance to run it in another network namespace.</summary>
     public Func<int, ImmutableArray<string>> PrefixOfNode { get; init; } = _ => [];
 
-    /// <summary>The folder of the nodes' certificate among <see cref="Settings"/>, with which this process calls them too; null: none.</summary>
-    public string? Certificates => Settings.LastOrDefault(s => s.StartsWith(CertificatesKey, StringComparison.Ordinal))?[CertificatesKey.Length..].Trim('"') is { Length: > 0 } folder
+    /// <summary>The folder of the certificate that this process calls the nodes with: the nodes' own among <see cref="Settings"/> unless another is given; null: none.</summary>
+    public string? Certificates
+    {
+        get => field ?? CertificatesOfNodes;
+        init;
+    }
+
+    private string? CertificatesOfNodes => Settings.LastOrDefault(s => s.StartsWith(CertificatesKey, StringComparison.Ordinal))?[CertificatesKey.Length..].Trim('"') is { Length: > 0 } folder
         ? folder
         : null;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ActorLlama.TestKit;
+using ActorLlama.Trust;
 
 namespace ActorLlama.Cli.Tests;
 
@@ -19,7 +20,7 @@ public sealed class ChaosScenarioTests : IDisposable
         const string one = """{ "name": "mine", "nodes": 4, "roles": { "4": ["control"] }, "faults": [ { "do": "freeze", "role": "later-stage", "when": "prefill", "bound-ms": 300 } ] }""";
         var scenario = Assert.Single(Read(one));
         Assert.Equal(new ChaosFault { Do = ChaosDeed.Freeze, Role = ChaosRole.LaterStage, When = ChaosPhase.Prefill, BoundMs = 300 }, Assert.Single(scenario.Faults));
-        var settings = scenario.ClusterOptions("models", null, null).SettingsOf(3, "seed");
+        var settings = scenario.ClusterOptions("models", null, null, null).SettingsOf(3, "seed");
         Assert.Contains("actorllama.node.roles=[control]", settings);
         Assert.Equal(2, Read($"[{one}, {one}]").Length);
     }
@@ -43,6 +44,37 @@ public sealed class ChaosScenarioTests : IDisposable
     [Fact]
     public void An_unknown_name_is_answered_with_the_known_ones() =>
         Assert.Contains("\"kill-each-role\"", Assert.Throws<InvalidDataException>(() => ChaosScenarios.Find("kill-everybody")).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData(false, "127.0.0.1")]
+    [InlineData(true, "10.77.0.2")]
+    public void With_tls_each_node_has_the_certificate_of_its_host_and_we_have_a_clients(bool hosts, string host)
+    {
+        var scenario = Assert.Single(Read($$"""{ "name": "x", "tls": true, "hosts": {{(hosts ? "true" : "false")}}, "faults": [ {} ] }"""));
+        string folder;
+        using (var certificates = new ChaosCertificates(scenario.Nodes))
+        {
+            var options = scenario.ClusterOptions("models", null, null, certificates);
+            string[] settings = [.. options.SettingsOf(1, "seed")];
+            folder = Assert.Single(settings, s => s.StartsWith("actorllama.security.certificates=", StringComparison.Ordinal)).Split('=')[1];
+            using var node = ClusterCredentials.LoadNode(folder, host, TimeProvider.System);
+            Assert.DoesNotContain(settings, s => s.Contains("plaintext", StringComparison.Ordinal));
+            Assert.Equal(hosts, settings.Contains($"actorllama.cluster.host={host}"));
+            using var client = ClusterCredentials.Load(options.Certificates!, TimeProvider.System);
+            Assert.Contains("is a client's", Assert.Throws<InvalidDataException>(() => ClusterCredentials.LoadNode(options.Certificates!, host, TimeProvider.System)).Message, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(folder));
+        Assert.Equal("x, with certificates", scenario.Title);
+    }
+
+    [Fact]
+    public void Hosts_without_certificates_say_that_they_are_plain()
+    {
+        var options = Assert.Single(Read("""{ "name": "x", "hosts": true, "faults": [ {} ] }""")).ClusterOptions("models", null, null, null);
+        Assert.Contains("actorllama.cluster.allow-plaintext=on", options.SettingsOf(1, "seed"));
+        Assert.Null(options.Certificates);
+    }
 
     [Fact]
     public void Tokens_that_differ_are_told_from_the_first_on()

@@ -20,6 +20,10 @@ internal sealed class EchoCommand : AsyncCommand<EchoCommand.Settings>
         [CommandArgument(2, "<PORT>")]
         [Description("Of the asking end's lane; 0 for bare sockets.")]
         public int PeerPort { get; init; }
+
+        [CommandArgument(3, "[CERTIFICATES]")]
+        [Description("The folder of its certificate: the lane is encrypted.")]
+        public string? Certificates { get; init; }
     }
 
     public override async Task<int> ExecuteAsync(CommandContext context, Settings settings, CancellationToken cancellation)
@@ -32,7 +36,7 @@ internal sealed class EchoCommand : AsyncCommand<EchoCommand.Settings>
             return 0;
         }
 
-        await using var node = await EchoNode.StartAsync("b");
+        await using var node = await EchoNode.StartAsync("b", settings.Certificates);
         node.Meet("a", settings.PeerPort);
         var (_, target) = node.Listen(new LaneServer(node.Lane).Receive, settings.Kind == EchoKind.Actors);
         await AnswerAsync(new(node.Port, target.Path, target.Uid), cancellation);

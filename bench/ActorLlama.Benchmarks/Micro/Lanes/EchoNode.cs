@@ -1,6 +1,7 @@
 using ActorLlama.Protocol;
 using ActorLlama.Runtime.Devices;
 using ActorLlama.Runtime.Lanes;
+using ActorLlama.Trust;
 using Akka.Actor;
 using Akka.Configuration;
 
@@ -9,6 +10,7 @@ namespace ActorLlama.Benchmarks.Micro.Lanes;
 /// <summary>A lane with one actor that listens, and as much of a node around it as they need.</summary>
 internal sealed class EchoNode : IAsyncDisposable
 {
+    public const string Host = "127.0.0.1";
     private readonly ActorSystem _system;
     private readonly string _name;
 
@@ -18,10 +20,14 @@ internal sealed class EchoNode : IAsyncDisposable
 
     public int Port { get; }
 
-    public static async Task<EchoNode> StartAsync(string name)
+    /// <param name="name">Its system.</param>
+    /// <param name="certificates">The folder of its certificate, or null: nothing is encrypted.</param>
+    public static async Task<EchoNode> StartAsync(string name, string? certificates)
     {
         var system = ActorSystem.Create(name, ConfigurationFactory.ParseString($"akka.loglevel = WARNING\n{NodeDevice.DispatcherHocon(0)}"));
-        var lane = new Lane(system, new LaneOptions(), new LaneIdentity(Id(name), new(ProtocolVersion.Current, "digest", "print")), TimeProvider.System);
+        // Held as long as the process, which is short.
+        var credentials = certificates is null ? null : ClusterCredentials.LoadNode(certificates, Host, TimeProvider.System);
+        var lane = new Lane(system, new LaneOptions(), new LaneIdentity(Id(name), new(ProtocolVersion.Current, "digest", "print")), TimeProvider.System, credentials);
         return new EchoNode(system, name, lane, await lane.StartAsync());
     }
 
@@ -43,9 +49,9 @@ internal sealed class EchoNode : IAsyncDisposable
         await _system.Terminate();
     }
 
-    public static NodeId Id(string name) => new($"akka.tcp://{name}@127.0.0.1:1", 1);
+    public static NodeId Id(string name) => new($"akka.tcp://{name}@{Host}:1", 1);
 
-    private static NodeProtocol.NodeAddress Address(string name, int port) => new(Id(name), name, new LaneEndpoint("127.0.0.1", port));
+    private static NodeProtocol.NodeAddress Address(string name, int port) => new(Id(name), name, new LaneEndpoint(Host, port));
 
     private sealed class Listener(Action<object> receive) : UntypedActor
     {

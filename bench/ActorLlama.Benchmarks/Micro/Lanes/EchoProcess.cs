@@ -12,10 +12,10 @@ internal sealed class EchoProcess : IAsyncDisposable
 
     public EchoAddress Address { get; }
 
-    public static async Task<EchoProcess> StartAsync(EchoKind kind, int bytes, int peerPort)
+    public static async Task<EchoProcess> StartAsync(EchoKind kind, int bytes, int peerPort, string? certificates = null)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardInput = true, RedirectStandardOutput = true };
-        foreach (var argument in new[] { "echo", $"{kind}", $"{bytes}", $"{peerPort}" }) start.ArgumentList.Add(argument);
+        foreach (var argument in (string[])["echo", $"{kind}", $"{bytes}", $"{peerPort}", .. certificates is null ? Array.Empty<string>() : [certificates]]) start.ArgumentList.Add(argument);
         var process = Process.Start(start) ?? throw new InvalidOperationException($"Echo: {start.FileName} did not start.");
         var line = await process.StandardOutput.ReadLineAsync().WaitAsync(s_bound);
         return line is null

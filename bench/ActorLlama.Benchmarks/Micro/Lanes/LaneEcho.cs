@@ -14,10 +14,10 @@ internal sealed class LaneEcho : IEcho
 
     private LaneEcho(EchoNode node, EchoProcess far, LaneClient client) => (_node, _far, _client) = (node, far, client);
 
-    public static async Task<LaneEcho> StartAsync(int bytes, bool withMailboxes)
+    public static async Task<LaneEcho> StartAsync(int bytes, bool withMailboxes, string? certificates = null)
     {
-        var node = await EchoNode.StartAsync("a");
-        var far = await EchoProcess.StartAsync(withMailboxes ? EchoKind.Actors : EchoKind.Lane, bytes, node.Port);
+        var node = await EchoNode.StartAsync("a", certificates);
+        var far = await EchoProcess.StartAsync(withMailboxes ? EchoKind.Actors : EchoKind.Lane, bytes, node.Port, certificates);
         node.Meet("b", far.Address.Port);
         var client = new LaneClient(node.Lane, new(EchoNode.Id("b"), far.Address.Path, far.Address.Uid), bytes);
         (client.Ref, client.Self) = node.Listen(client.Receive, withMailboxes);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ActorLlama.Trust;
 using BenchmarkDotNet.Attributes;
 
 namespace ActorLlama.Benchmarks.Micro.Lanes;
@@ -10,6 +11,8 @@ public class LaneRoundTrip
     private RawEcho _raw = null!;
     private LaneEcho _lane = null!;
     private LaneEcho _actors = null!;
+    private LaneEcho _encrypted = null!;
+    private DirectoryInfo _certificates = null!;
 
     /// <summary>From the environment, as benchmarks have no arguments of their own.</summary>
     public static IEnumerable<int> Sizes => Environment.GetEnvironmentVariable("BENCH_BYTES") is { } sizes
@@ -20,8 +23,16 @@ public class LaneRoundTrip
     public int Bytes { get; set; }
 
     [GlobalSetup]
-    public async Task StartAsync() => (_raw, _lane, _actors) =
-        (await RawEcho.StartAsync(Bytes), await LaneEcho.StartAsync(Bytes, withMailboxes: false), await LaneEcho.StartAsync(Bytes, withMailboxes: true));
+    public async Task StartAsync()
+    {
+        _certificates = Directory.CreateTempSubdirectory("actorllama-bench-certificates-");
+        CertificateFolders.Create(_certificates.FullName, [NodeHosts.Parse(EchoNode.Host)], TimeSpan.FromDays(1), TimeProvider.System.GetUtcNow());
+        (_raw, _lane, _actors, _encrypted) = (
+            await RawEcho.StartAsync(Bytes),
+            await LaneEcho.StartAsync(Bytes, withMailboxes: false),
+            await LaneEcho.StartAsync(Bytes, withMailboxes: true),
+            await LaneEcho.StartAsync(Bytes, withMailboxes: false, Path.Combine(_certificates.FullName, EchoNode.Host)));
+    }
 
     [GlobalCleanup]
     public async Task EndAsync()
@@ -29,6 +40,8 @@ public class LaneRoundTrip
         await _raw.DisposeAsync();
         await _lane.DisposeAsync();
         await _actors.DisposeAsync();
+        await _encrypted.DisposeAsync();
+        _certificates.Delete(recursive: true);
     }
 
     [Benchmark(Baseline = true, OperationsPerInvoke = Trips)]
@@ -36,6 +49,9 @@ public class LaneRoundTrip
 
     [Benchmark(OperationsPerInvoke = Trips)]
     public Task Lane() => _lane.RoundTripsAsync(Trips);
+
+    [Benchmark(OperationsPerInvoke = Trips)]
+    public Task LaneWithCertificates() => _encrypted.RoundTripsAsync(Trips);
 
     [Benchmark(OperationsPerInvoke = Trips)]
     public Task LaneBetweenActors() => _actors.RoundTripsAsync(Trips);

@@ -20,12 +20,13 @@ internal sealed class TrainingChaos : IDisposable
     private readonly TrainingChaosOptions _options;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("actorllama-chaos-");
     private readonly string? _logs;
+    private readonly ChaosCertificates? _certificates;
 
     /// <param name="options">What happens.</param>
     /// <param name="logs">Where nodes' logs are kept, or null.</param>
     public TrainingChaos(TrainingChaosOptions options, string? logs)
     {
-        (_options, _logs) = (options, logs);
+        (_options, _logs, _certificates) = (options, logs, options.Tls ? new ChaosCertificates(TrainingChaosOptions.Nodes) : null);
         var shape = _folder.CreateSubdirectory("shape");
         File.Copy(ProgramFiles.Shape("tiny-maverick"), Path.Combine(shape.FullName, "config.json"));
     }
@@ -35,6 +36,7 @@ internal sealed class TrainingChaos : IDisposable
     public void Dispose()
     {
         _children.Dispose();
+        _certificates?.Dispose();
         _folder.Delete(recursive: true);
     }
 
@@ -51,7 +53,7 @@ internal sealed class TrainingChaos : IDisposable
             var clock = Stopwatch.StartNew();
             var name = $"seed-{seed}";
             using var client = await TrainAsync(
-                name, ["--cluster", cluster.Address], TrainingChaosOptions.Nodes, [$"wait_for_replacement={(waits ? "true" : "false")}"]);
+                name, ["--cluster", cluster.Address, .. _certificates is null ? Array.Empty<string>() : ["--certificates", _certificates.Client]], TrainingChaosOptions.Nodes, [$"wait_for_replacement={(waits ? "true" : "false")}"]);
             var run = new TrainedRun(Path.Combine(Runs, name));
             var notes = new TrainingNotes(phases);
             var aim = new TrainingAim(cluster, notes);
@@ -171,8 +173,9 @@ internal sealed class TrainingChaos : IDisposable
     {
         Serves = false,
         LogFolder = _logs is null ? null : Path.Combine(_logs, $"seed-{seed}"),
-        Settings = ["actorllama.node.device-defaults.threads=1", "actorllama.node.offer-interval=200ms", $"actorllama.training.phase-folder={phases}"],
+        Certificates = _certificates?.Client,
+        Settings = [.. _certificates is null || _options.Hosts ? Array.Empty<string>() : [_certificates.Setting], "actorllama.node.device-defaults.threads=1", "actorllama.node.offer-interval=200ms", $"actorllama.training.phase-folder={phases}"],
         PrefixOfNode = node => network?.PrefixOf(node) ?? [],
-        SettingsOfNode = Enumerable.Range(0, TrainingChaosOptions.Nodes).ToImmutableDictionary(node => node, node => network is null ? [] : ChaosNetwork.SettingsOf(node)),
+        SettingsOfNode = Enumerable.Range(0, TrainingChaosOptions.Nodes).ToImmutableDictionary(node => node, node => network is null ? [] : ChaosNetwork.SettingsOf(node, _certificates)),
     };
 }

@@ -27,6 +27,9 @@ internal sealed record TrainingChaosOptions
     /// <summary>Each node has a host of its own: its network can be cut. Needs root.</summary>
     public bool Hosts { get; init; }
 
+    /// <summary>Nodes and the command that trains have certificates of an authority made for the run.</summary>
+    public bool Tls { get; init; }
+
     /// <summary>Tokens of each of the six sequences of a step: what a step costs.</summary>
     public int Tokens { get; init; } = 128;
 

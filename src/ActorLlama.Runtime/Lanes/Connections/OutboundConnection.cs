@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using ActorLlama.Protocol;
@@ -16,6 +17,9 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
 
     /// <summary>Larger pieces go to the system from where they are: copied here once more they would cost more than the call.</summary>
     private const int CopiedBytes = 2 << 10;
+
+    /// <summary>The same where everything is encrypted, which copies it in any case: as much as fits a record, for a header by itself costs a record and a call at either end.</summary>
+    private const int CopiedTlsBytes = 16 << 10;
 
     /// <summary>As much as the thread of whoever sends may hand to the system itself.</summary>
     private const int CallersBytes = 128 << 10;
@@ -234,7 +238,7 @@ internal sealed class OutboundConnection(LaneNode lane, LanePeer peer, LaneSocke
         try
         {
             _buffer.ChunkHeader(piece.Item.Class, piece.Count);
-            if (piece.Count <= CopiedBytes)
+            if (piece.Count <= (stream is SslStream ? CopiedTlsBytes : CopiedBytes))
             {
                 _buffer.Bytes(bytes.Span);
             }
