@@ -11,14 +11,16 @@ internal static class LogLine
 {
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string Text(LogEvent e)
+    /// <param name="e">The event.</param>
+    /// <param name="held">How many like it were not written since the last that was.</param>
+    public static string Text(LogEvent e, int held = 0)
     {
         var cause = e.Cause is null ? "" : $": {Cause(e)}";
-        return string.Create(CultureInfo.InvariantCulture, $"{e.Timestamp.ToUniversalTime():HH:mm:ss.fff} {Level(e)} {Source(e)}: {e.Message}{cause}");
+        return string.Create(CultureInfo.InvariantCulture, $"{e.Timestamp.ToUniversalTime():HH:mm:ss.fff} {Level(e)} {Source(e)}: {OneLine(e.Message.ToString()!)}{cause}{(held > 0 ? $" ({held} more like it were not written)" : "")}");
     }
 
-    /// <summary>time, level, source, event (the template, equal for all events of a kind), message, the template's values by name, cause.</summary>
-    public static string Json(LogEvent e)
+    /// <summary>time, level, source, event (the template, equal for all events of a kind), message, the template's values by name, cause, and how many like it were held back.</summary>
+    public static string Json(LogEvent e, int held = 0)
     {
         var line = new JsonObject
         {
@@ -36,8 +38,13 @@ internal static class LogLine
         }
 
         if (e.Cause is not null) line["cause"] = Cause(e);
+        if (held > 0) line["held"] = held;
         return line.ToJsonString(s_json);
     }
+
+    /// <summary>Akka's advice about TLS comes in paragraphs.</summary>
+    private static string OneLine(string text) =>
+        text.Contains('\n', StringComparison.Ordinal) ? string.Join(' ', text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)) : text;
 
     private static string Cause(LogEvent e) => $"{e.Cause!.GetType().Name}: {e.Cause.Message.ReplaceLineEndings(" ")}";
 

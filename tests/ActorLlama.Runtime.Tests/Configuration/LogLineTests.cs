@@ -13,6 +13,10 @@ public sealed class LogLineTests() : Akka.TestKit.Xunit2.TestKit("akka.loglevel 
         Logging.GetLogger(Sys, "supervisor").Warning(new InvalidDataException("two\nlines"), "Cluster is {State}: {Nodes} nodes", "Ready", 3);
         var e = await ExpectMsgAsync<Warning>();
         Assert.Matches(@"^[0-9:.]{12} warn supervisor: Cluster is Ready: 3 nodes: InvalidDataException: two lines$", LogLine.Text(e));
+        Assert.EndsWith("two lines (7 more like it were not written)", LogLine.Text(e, held: 7), StringComparison.Ordinal);
+        Assert.Contains("\"held\":7", LogLine.Json(e, held: 7), StringComparison.Ordinal);
+        Logging.GetLogger(Sys, "supervisor").Warning("one\n\n  - two\n");
+        Assert.EndsWith("supervisor: one - two", LogLine.Text(await ExpectMsgAsync<Warning>()), StringComparison.Ordinal);
         using var json = JsonDocument.Parse(LogLine.Json(e));
         var root = json.RootElement;
         Assert.Equal("Cluster is {State}: {Nodes} nodes", root.GetProperty("event").GetString());
