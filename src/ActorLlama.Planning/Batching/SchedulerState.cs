@@ -47,6 +47,9 @@ public sealed class SchedulerState
         new(_kv.Used.Whole, _kv.Held.Whole, _kv.Room.Blocks.Whole), new(_kv.Used.Chunked, _kv.Held.Chunked, _kv.Room.Blocks.Chunked),
         _kv.SharedBlocks, _kv.ReusedPositions, _queue.Preemptions, _busy);
 
+    /// <summary>Nobody is known and nothing is under way: once a <see cref="Tick"/> has found it so, time changes nothing until somebody submits.</summary>
+    public bool IsIdle => _sessions.Count == 0 && _batches.Count == 0;
+
     /// <summary>
     /// Tells over how many devices the pipeline's stages and experts are spread now. One device does one thing at a time: there batches only share its time,
     /// and each reads all weights anew, so one is in flight.

@@ -24,6 +24,9 @@ public sealed record SaveState
 
     internal ClusterProtocol.SaveStatus? Last { get; init; }
 
+    /// <summary>No save is on its way.</summary>
+    public bool IsIdle => Running is null;
+
     /// <summary>What is known of a save.</summary>
     public ClusterProtocol.SaveStatus StatusOf(SaveId save) =>
         Running is { } running && running.Id == save ? running.Status

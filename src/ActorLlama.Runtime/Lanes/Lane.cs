@@ -19,6 +19,7 @@ internal sealed class Lane : IAsyncDisposable
     private readonly IActorRef _reaper;
     private readonly CancellationTokenSource _stopping = new();
     private readonly PendingHandshakes _pending;
+    private IActorRef _beat = ActorRefs.Nobody;
     private Socket? _listener;
 
     public Lane(ActorSystem system, LaneOptions options, LaneIdentity identity, TimeProvider time, ClusterCredentials? credentials = null)
@@ -56,7 +57,7 @@ internal sealed class Lane : IAsyncDisposable
                 $"Lane: cannot listen on port {options.Port} of \"{options.Host}\": {e.Message}. Free the port or set another one (0: any).", e);
         }
         _node.Track(AcceptAsync(_listener));
-        _node.Track(BeatAsync());
+        _beat = ((ExtendedActorSystem)_system).SystemActorOf(LaneBeatActor.Props(_node));
         return new LaneEndpoint(options.Host, ((IPEndPoint)_listener.LocalEndPoint!).Port);
     }
 
@@ -146,8 +147,7 @@ internal sealed class Lane : IAsyncDisposable
         foreach (var peer in _node.Peers.Values) peer.Close("this node's lane has ended");
         while (_node.Running is { Count: > 0 } running)
             await Task.WhenAll(running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        _system.Stop(_node.Watcher);
-        _system.Stop(_reaper);
+        foreach (var actor in (IActorRef[])[_beat, _node.Watcher, _reaper]) _system.Stop(actor);
         _stopping.Dispose();
     }
 
@@ -203,31 +203,6 @@ internal sealed class Lane : IAsyncDisposable
         finally
         {
             _node.CountInbound(-1);
-        }
-    }
-
-    private async Task BeatAsync()
-    {
-        using var timer = new PeriodicTimer(_node.Options.HeartbeatInterval, _node.Time);
-        var last = _node.Time.GetTimestamp();
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stopping.Token).ConfigureAwait(false))
-            {
-                var now = _node.Time.GetTimestamp();
-                var pause = _node.Time.GetElapsedTime(last, now);
-                var wasAsleep = pause > _node.Options.HeartbeatDeadline / 2;
-                last = now;
-                // The others have given it up: whatever is still under way must not count, and what comes must pass a handshake again.
-                if (pause > _node.Options.HeartbeatDeadline)
-                    foreach (var peer in _node.Peers.Values) peer.Close($"this process did not run for {pause.TotalSeconds:0.0} s");
-                if (_node.Options.KeepConnected)
-                    foreach (var node in _node.Plan.Peers.Keys) _node.PeerOf(node);
-                foreach (var peer in _node.Peers.Values) peer.Tick(wasAsleep);
-            }
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
         }
     }
 }

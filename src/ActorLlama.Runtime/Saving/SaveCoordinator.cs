@@ -36,8 +36,6 @@ internal sealed class SaveCoordinator(NodeContext node) : UntypedActor, IWithTim
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(SaveTick), new SaveTick(), s_tick);
-
     protected override void OnReceive(object message)
     {
         switch (message)
@@ -77,7 +75,16 @@ internal sealed class SaveCoordinator(NodeContext node) : UntypedActor, IWithTim
     {
         (_state, var effects) = SaveRules.Step(_state, happened, node.NowMs);
         foreach (var effect in effects) Perform(effect);
+        Tick();
         return effects.OfType<SaveEffect.Refuse>().FirstOrDefault();
+    }
+
+    /// <summary>Only a save has deadlines.</summary>
+    private void Tick()
+    {
+        var isTicking = Timers.IsTimerActive(nameof(SaveTick));
+        if (_state.IsIdle && isTicking) Timers.Cancel(nameof(SaveTick));
+        else if (!_state.IsIdle && !isTicking) Timers.StartPeriodicTimer(nameof(SaveTick), new SaveTick(), s_tick);
     }
 
     private void Perform(SaveEffect effect)

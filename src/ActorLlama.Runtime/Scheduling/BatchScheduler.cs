@@ -49,8 +49,7 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     protected override void PreStart()
     {
         _self = _node.Lane.Register(Self);
-        _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
-        Timers.StartPeriodicTimer(nameof(DeadlineTick), new DeadlineTick(), s_tick);
+        StartTicking();
     }
 
     protected override void OnReceive(object message)
@@ -82,14 +81,28 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
 
     private void Submit(SchedulerProtocol.Submit submit)
     {
-        if (IsPipelineLoaded) Perform(_state.Submit(submit, ReplyKey, _node.NowMs), null);
-        else Sender.Tell(new SchedulerProtocol.Refused(submit.Session, submit.Attempt, RefusalReason.NotReady, "stages are being loaded", 200));
+        if (!IsPipelineLoaded)
+        {
+            Sender.Tell(new SchedulerProtocol.Refused(submit.Session, submit.Attempt, RefusalReason.NotReady, "stages are being loaded", 200));
+            return;
+        }
+
+        if (!Timers.IsTimerActive(nameof(DeadlineTick))) StartTicking();
+        Perform(_state.Submit(submit, ReplyKey, _node.NowMs), null);
+    }
+
+    /// <summary>The tick ends itself when it finds nothing to wait for: an idle node's threads sleep.</summary>
+    private void StartTicking()
+    {
+        _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
+        Timers.StartPeriodicTimer(nameof(DeadlineTick), new DeadlineTick(), s_tick);
     }
 
     private void Tick()
     {
         _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
         Perform(_state.Tick(_node.NowMs), null);
+        if (_state.IsIdle) Timers.Cancel(nameof(DeadlineTick));
         Context.Parent.Tell(_state.Load);
         _node.Gauges.Report(_state.Load);
     }

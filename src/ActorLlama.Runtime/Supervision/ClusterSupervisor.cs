@@ -17,7 +17,9 @@ namespace ActorLlama.Runtime.Supervision;
 /// </summary>
 internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
 {
+    /// <summary>What is under way is asked for again after a while, so it looks often then; where all is served, routes are told again now and then.</summary>
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan s_readyTick = TimeSpan.FromMilliseconds(500);
 
     private readonly NodeContext _node;
     private readonly IActorRef _experts;
@@ -28,6 +30,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
     private ImmutableArray<PlannedDevice> _trainingOn = [];
     private SupervisorState _state;
     private ImmutableArray<ClusterProtocol.Event> _history = [];
+    private TimeSpan _tick;
     private (string Id, ClusterProtocol.Rebalanced Answer) _rebalanced = ("", new(null, [], [], []));
 
     public ClusterSupervisor(NodeContext node, IActorRef experts)
@@ -50,7 +53,7 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
         Note(EventKind.Supervisor, _node.Options.Name, "the supervisor starts there");
         Cluster.Get(Context.System).Subscribe(
             Self, ClusterEvent.SubscriptionInitialStateMode.InitialStateAsEvents, typeof(ClusterEvent.MemberUp), typeof(ClusterEvent.MemberRemoved));
-        Timers.StartPeriodicTimer(nameof(PlanTick), new PlanTick(), s_tick);
+        TickEvery(s_tick);
     }
 
     protected override void OnReceive(object message)
@@ -129,6 +132,14 @@ internal sealed class ClusterSupervisor : UntypedActor, IWithTimers
         if (_state.Plan.Epoch != epoch) _saver.Tell(new SaveCoordinator.Happened(new SaveEvent.Replanned(_state.Plan.Epoch, _state.Cause)));
         foreach (var effect in effects) Perform(effect);
         TellTraining();
+        TickEvery(_state.State == ClusterState.Ready ? s_readyTick : s_tick);
+    }
+
+    private void TickEvery(TimeSpan tick)
+    {
+        if (tick == _tick) return;
+        _tick = tick;
+        Timers.StartPeriodicTimer(nameof(PlanTick), new PlanTick(), tick);
     }
 
     /// <summary>Not before all members have been heard: a run that is taken over goes on with all of them.</summary>

@@ -8,11 +8,13 @@ namespace ActorLlama.Runtime.Timers;
 
 /// <summary>
 /// Akka's timers on one thread that sleeps until something is due (<see cref="TimerQueue"/>), where Akka's own wakes two threads at every tick, and one of them up to four times, as .NET's
-/// timers look at a clock that moves in steps of 4 ms. Named in <c>akka.scheduler.implementation</c>; the tick is <c>akka.scheduler.tick-duration</c>.
+/// timers look at a clock that moves in steps of 4 ms. Named in <c>akka.scheduler.implementation</c>; the tick is <c>akka.scheduler.tick-duration</c>. Ticks are multiples of it by the time of
+/// day, so that what nodes say to each other every so often arrives while its receiver is awake for its own part of it.
 /// </summary>
 internal sealed class SleepingScheduler : SchedulerBase, IDisposable
 {
     private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly TimeSpan _startedAt = DateTimeOffset.UtcNow.TimeOfDay;
     private readonly TimeSpan _shutdownTimeout;
     private readonly TimerQueue _queue;
     private readonly Thread _thread;
@@ -36,6 +38,9 @@ internal sealed class SleepingScheduler : SchedulerBase, IDisposable
     public override TimeSpan HighResMonotonicClock => Stopwatch.GetElapsedTime(_start);
 
     protected override DateTimeOffset TimeNow => DateTimeOffset.Now;
+
+    /// <summary>The queue's: the time of day when it began, and what has passed since, whatever the clock was set to meanwhile.</summary>
+    private TimeSpan QueueClock => _startedAt + HighResMonotonicClock;
 
     /// <summary>Ends the thread; then what still waits runs once and at once, as with Akka's own scheduler: somebody may wait for it. Nothing can be scheduled any more.</summary>
     public void Dispose()
@@ -80,7 +85,7 @@ internal sealed class SleepingScheduler : SchedulerBase, IDisposable
         {
             if (_isClosed) throw new SchedulerException("Timers: nothing can be scheduled once the actor system has ended.");
             var next = _queue.Next;
-            _queue.Add(new TimerEntry(action, interval, cancelable?.Token ?? CancellationToken.None), HighResMonotonicClock + delay);
+            _queue.Add(new TimerEntry(action, interval, cancelable?.Token ?? CancellationToken.None), QueueClock + delay);
             if (next is null || _queue.Next < next) Monitor.Pulse(_gate);
         }
     }
@@ -94,7 +99,7 @@ internal sealed class SleepingScheduler : SchedulerBase, IDisposable
             {
                 while (!_isClosed && MillisecondsLeft() is var left and not 0) Monitor.Wait(_gate, left);
                 if (_isClosed) return;
-                _queue.TakeDue(HighResMonotonicClock, due);
+                _queue.TakeDue(QueueClock, due);
             }
 
             foreach (var entry in due) Run(entry);
@@ -104,7 +109,7 @@ internal sealed class SleepingScheduler : SchedulerBase, IDisposable
 
     /// <summary>Until the next one is due; <see cref="Timeout.Infinite"/>: there is none. Cut to a day: then it looks again.</summary>
     private int MillisecondsLeft() => _queue.Next is { } next
-        ? (int)Math.Clamp(Math.Ceiling((next - HighResMonotonicClock).TotalMilliseconds), 0, TimeSpan.FromDays(1).TotalMilliseconds)
+        ? (int)Math.Clamp(Math.Ceiling((next - QueueClock).TotalMilliseconds), 0, TimeSpan.FromDays(1).TotalMilliseconds)
         : Timeout.Infinite;
 
     /// <summary>An action belongs to no actor whose supervisor could decide about what it throws; the others are due all the same.</summary>

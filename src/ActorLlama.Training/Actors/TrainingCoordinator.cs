@@ -34,8 +34,6 @@ internal sealed class TrainingCoordinator(NodeContext node) : UntypedActor, IWit
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(RunTick), new RunTick(), s_tick);
-
     protected override void OnReceive(object message)
     {
         switch (message)
@@ -96,6 +94,7 @@ internal sealed class TrainingCoordinator(NodeContext node) : UntypedActor, IWit
         _run?.Dispose();
         _run = new CoordinatedRun(start, settings, node.Time, new PhaseNotes(node.Options.PhaseFolder, "coordinator"));
         _log.Info("Run {Run} is coordinated here, as {Coordinator}", settings.RunName, _run.Name);
+        Timers.StartPeriodicTimer(nameof(RunTick), new RunTick(), s_tick);
         Perform(_run.Begin(node.NowMs));
         Step(new CoordinatorEvent.Members(_members.Devices));
     }

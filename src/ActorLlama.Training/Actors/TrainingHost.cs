@@ -26,8 +26,6 @@ internal sealed class TrainingHost(NodeContext node, NodeDevice device) : Untype
 
     protected override SupervisorStrategy SupervisorStrategy() => new OneForOneStrategy(3, TimeSpan.FromMinutes(1), DeviceFaults.Decide);
 
-    protected override void PreStart() => Timers.StartPeriodicTimer(nameof(TellTick), new TellTick(), s_tick);
-
     protected override void OnReceive(object message)
     {
         switch (message)
@@ -36,7 +34,7 @@ internal sealed class TrainingHost(NodeContext node, NodeDevice device) : Untype
             case TellTick when _run is { } run: Context.ActorSelection("/user/supervisor-proxy").Tell(new RunProtocol.Start(run.Enter.Run, run.Enter.Settings, MayHaveBegun: true)); break;
             case TellTick: break;
             case RunProtocol.Status: break; // It knows of the run.
-            case Terminated gone when gone.ActorRef.Equals(_run?.Owner): _run = null; break;
+            case Terminated gone when gone.ActorRef.Equals(_run?.Owner): Forget(); break;
             case Terminated: break;
             default: Unhandled(message); break;
         }
@@ -58,8 +56,15 @@ internal sealed class TrainingHost(NodeContext node, NodeDevice device) : Untype
             var owner = Context.ActorOf(props, $"parameters-{++_created}");
             Context.Watch(owner);
             _run = (enter, owner);
+            Timers.StartPeriodicTimer(nameof(TellTick), new TellTick(), s_tick);
         }
 
         _run.Value.Owner.Forward(enter);
+    }
+
+    private void Forget()
+    {
+        _run = null;
+        Timers.Cancel(nameof(TellTick));
     }
 }

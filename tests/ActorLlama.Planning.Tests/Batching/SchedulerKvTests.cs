@@ -33,6 +33,21 @@ public sealed class SchedulerKvTests
     }
 
     [Fact]
+    public void Once_nobody_is_left_what_is_freed_has_been_told_after_a_tick_and_then_time_changes_nothing()
+    {
+        var state = new SchedulerState(_options with { SharesPrefixes = false }, 0, 1, new Random(1));
+        Assert.True(state.IsIdle);
+        var batch = Batch(state.Submit(Request("a", 0, 100), "a", 0));
+        state.Withdraw(new(new("a"), 1), 0);
+        Assert.False(state.IsIdle);
+        SchedulerEffect[] effects = [.. state.Ran(new(batch.Batch, [1]), 0), .. state.Tick(1)];
+        Assert.Single(effects.OfType<SchedulerEffect.Free>());
+        Assert.True(state.IsIdle);
+        Assert.Equal(0, state.Load.Whole.Used);
+        Assert.Empty(state.Tick(1_000_000));
+    }
+
+    [Fact]
     public void When_blocks_run_out_the_youngest_gives_its_own_and_begins_anew_from_all_its_tokens()
     {
         var state = new SchedulerState(_options with { Kv = Whole(3) }, 0, 1, new Random(1));
