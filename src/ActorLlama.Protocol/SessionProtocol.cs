@@ -244,7 +244,7 @@ public enum RefusalReason : byte
     /// <summary>Nothing is known here by that id and epoch.</summary>
     Unknown = 3,
 
-    /// <summary>A higher epoch exists.</summary>
+    /// <summary>A higher epoch exists, or a higher attempt of the same: open it again with a higher epoch.</summary>
     Stale = 4,
     Loading = 5,
     Failed = 6,

@@ -226,7 +226,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         _refused = refused;
         switch (refused.Reason)
         {
-            case RefusalReason.Unknown: Reopen(); break;
+            case RefusalReason.Unknown or RefusalReason.Stale: Reopen(); break;
             case RefusalReason.Busy: ComeAgain(refused); break;
             case RefusalReason.Loading: _notBefore = Now + TimeSpan.FromMilliseconds(refused.RetryAfterMs); break;
             case RefusalReason.NotReady when _promptTokens is not null: break;
@@ -239,7 +239,7 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
         if (!IsCurrent(refused.Epoch)) return;
         switch (refused.Reason)
         {
-            case RefusalReason.Unknown: Reopen(); break;
+            case RefusalReason.Unknown or RefusalReason.Stale: Reopen(); break;
             case RefusalReason.Busy: ComeAgain(refused); break;
             default: Fail(refused.Reason, refused.Message); break;
         }
@@ -264,7 +264,8 @@ internal sealed class SessionClientActor : UntypedActor, IWithTimers
 
     /// <summary>
     /// The session's node is gone and with it what it knew: give the next incarnation all that we hold, or all but the last token when only
-    /// logits are missing.
+    /// logits are missing. Epochs are ours alone, so one that is stale has a twin of the same epoch: a node that was frozen, and the one that took over from it, had both
+    /// heard of the session. A higher epoch ends both.
     /// </summary>
     private void Reopen()
     {

@@ -178,7 +178,7 @@ public sealed class SessionState
                 var end = refused.Reason == RefusalReason.Invalid ? FinishReason.Failed : FinishReason.Poisonous;
                 return [.. Finish(end, refused.Message, now, withdraw: false)];
             case RefusalReason.Stale:
-                return [Refusal(_stream.Client, Epoch, RefusalReason.Stale, $"Session \"{Session}\": a higher epoch runs elsewhere."), .. Stop()];
+                return [Refusal(_stream.Client, Epoch, RefusalReason.Stale, $"Session \"{Session}\": it runs elsewhere, with a higher epoch or attempt. Open it again with a higher epoch."), .. Stop()];
             case RefusalReason.Busy when Count == 0:
                 return [Refusal(_stream.Client, Epoch, RefusalReason.Busy, refused.Message, refused.RetryAfterMs), .. Stop()];
             default:

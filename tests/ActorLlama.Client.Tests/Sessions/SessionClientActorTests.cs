@@ -204,7 +204,6 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
     [Theory]
     [InlineData(RefusalReason.Invalid)]
     [InlineData(RefusalReason.NotReady)]
-    [InlineData(RefusalReason.Stale)]
     public async Task A_refusal_that_time_does_not_mend_is_thrown_by_the_stream(RefusalReason reason)
     {
         var actor = Start(Request());
@@ -213,6 +212,33 @@ public sealed class SessionClientActorTests : Akka.TestKit.Xunit2.TestKit
         var failure = await Assert.ThrowsAsync<GenerationFailedException>(IdsAsync);
         Assert.Equal(reason, failure.Reason);
         Assert.Equal("no", failure.Message);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_session_whose_twin_has_the_place_is_opened_again_with_a_higher_epoch(bool isOpened)
+    {
+        var actor = Start(Request());
+        if (isOpened)
+        {
+            Opened(actor);
+            actor.Tell(Tokens(1, 0, 10, 11), TestActor);
+        }
+        else
+        {
+            Sent<SessionProtocol.Open>();
+        }
+
+        actor.Tell(Refused(1, RefusalReason.Stale), TestActor);
+        var again = Sent<SessionProtocol.Open>();
+        Assert.Equal(2, again.Epoch);
+        int[] held = isOpened ? [10, 11] : [];
+        Assert.Equal(held, again.GeneratedSoFar.AsEnumerable());
+        // What the twins still say is of another epoch.
+        actor.Tell(Refused(1, RefusalReason.Stale), TestActor);
+        await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
+        Assert.False(_output.Completed.Task.IsCompleted);
     }
 
     [Fact]
