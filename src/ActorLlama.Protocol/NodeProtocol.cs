@@ -9,6 +9,7 @@ public static class NodeProtocol
     /// <summary>
     /// Sent by every node to the supervisor, again every second: what it has and what it holds. Answered by <see cref="Assign"/> once
     /// there is a plan, or <see cref="Refused"/>. <paramref name="LanesLost"/>: nodes of the plan with which it has had no lane for a while.
+    /// <paramref name="Processors"/>: those of its machine, which other processes there may use as well; 0: not known.
     /// </summary>
     [MessagePackObject]
     public sealed record Offer(
@@ -26,7 +27,8 @@ public static class NodeProtocol
         [property: Key(11)] ImmutableArray<ExpertRows> ExpertRows,
         [property: Key(12)] ImmutableArray<PipelineLoad> Pipelines,
         [property: Key(13)] ImmutableArray<NodeId>? LanesLost = null,
-        [property: Key(14)] bool IsLeaving = false) : IClusterMessage
+        [property: Key(14)] bool IsLeaving = false,
+        [property: Key(15)] int Processors = 0) : IClusterMessage
     {
         /// <summary>Whether that is the node's name, or its HOST:PORT.</summary>
         public bool IsCalled(string text) => Name == text || Node.HostAndPort == text;
@@ -62,10 +64,13 @@ public static class NodeProtocol
     [MessagePackObject]
     public sealed record Refused([property: Key(0)] string Reason) : IClusterMessage;
 
-    /// <summary>Hold what this plan gives you; lanes go to these nodes. An epoch at or below the node's own is ignored.</summary>
+    /// <summary>
+    /// Hold what this plan gives you; lanes go to these nodes. An epoch at or below the node's own is ignored. <paramref name="DevicesAtOnce"/>: how many devices of each pipeline can
+    /// compute at the same time.
+    /// </summary>
     [MessagePackObject]
     public sealed record Assign(
-        [property: Key(0)] PlacementPlan Plan, [property: Key(1)] ImmutableArray<NodeAddress> Nodes) : IClusterMessage;
+        [property: Key(0)] PlacementPlan Plan, [property: Key(1)] ImmutableArray<NodeAddress> Nodes, [property: Key(2)] ImmutableArray<int> DevicesAtOnce) : IClusterMessage;
 
     /// <summary>
     /// Where everything loaded is now. Sent to all nodes at every change; routes of a lower plan epoch are ignored. Sent again every second,
@@ -81,10 +86,13 @@ public static class NodeProtocol
         [property: Key(5)] ImmutableArray<HeldShard> Shards,
         [property: Key(6)] ImmutableArray<PipelineLoad> Loads) : IClusterMessage;
 
-    /// <summary>A device and its memory. <paramref name="Fault"/>: why others should compute what it holds, though it holds it; null: there is nothing.</summary>
+    /// <summary>
+    /// A device and its memory. <paramref name="Fault"/>: why others should compute what it holds, though it holds it; null: there is nothing. <paramref name="Threads"/>: how many of its
+    /// machine's processors it computes on; 0: it has its own, as a GPU does.
+    /// </summary>
     [MessagePackObject]
     public sealed record DeviceOffer(
-        [property: Key(0)] string Name, [property: Key(1)] long MemoryBytes, [property: Key(2)] string? Fault = null);
+        [property: Key(0)] string Name, [property: Key(1)] long MemoryBytes, [property: Key(2)] string? Fault = null, [property: Key(3)] int Threads = 0);
 
     [MessagePackObject]
     public sealed record NodeAddress(

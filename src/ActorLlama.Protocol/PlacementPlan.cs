@@ -26,9 +26,9 @@ public sealed record PlacementPlan(
     /// <summary>The epoch that a stage of this plan is wired to: its pipeline's, or 0 while it only gets ready.</summary>
     public long EpochOf(StagePlacement stage) => Incoming.Contains(stage) ? 0 : PipelineEpochs[stage.Pipeline];
 
-    /// <summary>How many devices the stages of a pipeline, and the experts that all pipelines share, are spread over.</summary>
-    public int DevicesOf(int pipeline) =>
-        Stages.Where(s => s.Pipeline == pipeline).Select(s => s.Device).Concat(Shards.Select(s => s.Device)).Distinct().Count();
+    /// <summary>The devices that the stages of a pipeline, and the experts that all pipelines share, are spread over.</summary>
+    public IEnumerable<DeviceId> DevicesOf(int pipeline) =>
+        Stages.Where(s => s.Pipeline == pipeline).Select(s => s.Device).Concat(Shards.Select(s => s.Device)).Distinct();
 }
 
 /// <summary>Layers [FirstLayer, FirstLayer + Layers) of pipeline Pipeline, stage Index of it. Stage 0 also hosts the scheduler.</summary>

@@ -12,6 +12,9 @@ public sealed record CpuTopology(ImmutableArray<ImmutableArray<int>> Nodes)
 {
     private const string Root = "/sys/devices/system";
 
+    /// <summary>How many processors this machine has, whoever may use them; 0 where the system does not tell.</summary>
+    public static int MachineProcessors { get; } = Online(Root);
+
     /// <summary>This machine's. Empty where the system does not tell.</summary>
     public static CpuTopology OfThisMachine() => Read(Root, ProcessorAffinity.OfThisThread());
 
@@ -27,6 +30,12 @@ public sealed record CpuTopology(ImmutableArray<ImmutableArray<int>> Nodes)
                 .OrderBy(node => int.Parse(node.Number, CultureInfo.InvariantCulture)).Select(node => File.ReadAllText(node.File))
             : File.Exists(Path.Combine(root, "cpu", "online")) ? [File.ReadAllText(Path.Combine(root, "cpu", "online"))] : [];
         return new([.. lists.Select(list => InOrder(root, ProcessorsIn(list).Where(allowed.Contains))).Where(node => !node.IsEmpty)]);
+    }
+
+    private static int Online(string root)
+    {
+        var file = Path.Combine(root, "cpu", "online");
+        return File.Exists(file) ? ProcessorsIn(File.ReadAllText(file)).Count() : 0;
     }
 
     /// <summary>A list as Linux writes it: "0-3,8,10-11". Throws <see cref="InvalidDataException"/> for another text.</summary>

@@ -51,8 +51,7 @@ public sealed class SchedulerState
     public bool IsIdle => _sessions.Count == 0 && _batches.Count == 0;
 
     /// <summary>
-    /// Tells over how many devices the pipeline's stages and experts are spread now. One device does one thing at a time: there batches only share its time,
-    /// and each reads all weights anew, so one is in flight.
+    /// Tells how many devices of the pipeline can compute at once now. Where it is one, batches would only share its time, and each reads all weights anew: one is in flight.
     /// </summary>
     public void SpreadOver(int devices) => _batches.Most = devices > 1 ? _options.MaxBatchesInFlight : 1;
 

@@ -24,6 +24,9 @@ public sealed record SessionOptions
     /// <summary>Tokens that are not acknowledged for so long are sent to the client again.</summary>
     public int ResendMs { get; init; } = 2000;
 
+    /// <summary>Tokens that come sooner than this after others were sent wait for those that follow, or for the next tick.</summary>
+    public int StreamMs { get; init; }
+
     /// <summary>Tokens that may be on their way to the client unacknowledged; the others wait in the session.</summary>
     public int WindowTokens { get; init; } = 256;
 
@@ -51,6 +54,8 @@ public sealed record SessionOptions
         foreach (var (name, value) in positive)
             if (value < 1)
                 yield return $"Sessions: {name} is {value}; it must be at least 1.";
+        if (StreamMs < 0)
+            yield return $"Sessions: {nameof(StreamMs)} is {StreamMs}; it must be at least 0.";
         if (StallMs <= RenewMs)
             yield return $"Sessions: {nameof(StallMs)} {StallMs} is not above {nameof(RenewMs)} {RenewMs}; "
                 + "a scheduler would seem silent between two renewals. Raise it.";

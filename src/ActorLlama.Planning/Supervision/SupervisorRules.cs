@@ -286,7 +286,7 @@ public static class SupervisorRules
         ImmutableArray<NodeId> nodes = [.. offers.Select(o => o.Node)];
         ImmutableArray<NodeProtocol.NodeAddress> addresses =
             [.. state.Nodes.Select(o => new NodeProtocol.NodeAddress(o.Node, o.Name, o.Lane))];
-        effects.Add(new SupervisorEffect.AssignTo(nodes, new NodeProtocol.Assign(state.Plan, addresses)));
+        effects.Add(new SupervisorEffect.AssignTo(nodes, new NodeProtocol.Assign(state.Plan, addresses, SharedProcessors.DevicesAtOnce(state.Plan, [.. state.Nodes]))));
         return state with { AssignedMs = state.AssignedMs.SetItems(nodes.Select(n => KeyValuePair.Create(n, nowMs))) };
     }
 

@@ -53,6 +53,8 @@ public sealed record NodeOptions
 /// </summary>
 public sealed record DeviceOptions(string Name, BackendKind Backend, long MemoryBytes, int Threads, TimeSpan StuckAfter)
 {
+    public bool IsCpu => Name.StartsWith("cpu:", StringComparison.Ordinal);
+
     /// <summary>The processor that each of its threads stays on; empty: any.</summary>
     public ImmutableArray<int> Processors { get; init; } = [];
 

@@ -34,6 +34,7 @@ internal static class ServingSettings
             FailAfterMs = Ms(setting, root + "fail-after"),
             StallMs = Ms(setting, root + "stall-after"),
             ResendMs = Ms(setting, root + "resend-after"),
+            StreamMs = Ms(setting, root + "stream-interval"),
             ClientTimeoutMs = Ms(setting, root + "client-timeout"),
             LingerMs = Ms(setting, root + "linger"),
             MaxTokens = setting.Number(root + "max-tokens", 0, int.MaxValue) is > 0 and var tokens ? tokens : int.MaxValue,

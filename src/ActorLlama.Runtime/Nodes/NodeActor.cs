@@ -133,7 +133,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         _node.Self,
         _node.Options.Name,
         _node.Options.Roles,
-        [.. _devices.Select(d => new NodeProtocol.DeviceOffer(d.Options.Name, d.Options.MemoryBytes, _unfit.GetValueOrDefault(d.Options.Name)))],
+        [.. _devices.Select(d => new NodeProtocol.DeviceOffer(d.Options.Name, d.Options.MemoryBytes, _unfit.GetValueOrDefault(d.Options.Name), d.Options.IsCpu ? d.Options.Threads : 0))],
         _node.LaneEndpoint,
         _node.Model.Identity,
         _node.Model.Shape,
@@ -144,7 +144,8 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         [.. _shards.Select(s => new NodeProtocol.ExpertRows(s.Key.Shard, s.Key.Replica, s.Value.Work.ByExpert()))],
         [.. _loads.Values],
         [.. _node.Lane.Peers.Where(p => _lanesLost.TryGetValue(p, out var since) && _node.NowMs - since >= LostAfterMs)],
-        _isLeaving);
+        _isLeaving,
+        CpuTopology.MachineProcessors);
 
     /// <summary>Bytes over lanes are those of messages: heartbeats would make an idle node look busy.</summary>
     private NodeProtocol.NodeCounters Counters()
@@ -162,7 +163,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
         var plan = assign.Plan;
         _node.Lane.SetPeers(plan.Epoch, assign.Nodes);
         if (plan.Epoch <= _node.Board.Plan.Epoch) return;
-        _node.Board.Plan = plan;
+        _node.Board.Assigned = assign;
         _saver.Tell(new NodeSaver.PlanChanged());
         _log.Info("Plan {Epoch}: {Stages} stages and {Shards} expert shards here", plan.Epoch, plan.Stages.Count(IsHere), plan.Shards.Count(IsHere));
         foreach (var key in _stages.Keys.Where(k => !HeldHere(plan).Any(s => (s.Pipeline, s.Index) == k)).ToArray()) _stages.Remove(key);

@@ -12,7 +12,7 @@ internal sealed class RouteBoard
 {
     private volatile NodeProtocol.Routes _routes = new(0, 0, ClusterState.Forming, "", [], [], []);
     private volatile bool _isDoubtful;
-    private volatile PlacementPlan _plan = PlacementPlan.Empty;
+    private volatile NodeProtocol.Assign _assigned = new(PlacementPlan.Empty, [], []);
 
     /// <summary>This process did not run for a while, and nobody has said yet that it is a member still; written by <see cref="SleepGuard"/> alone.</summary>
     public bool IsDoubtful
@@ -30,11 +30,16 @@ internal sealed class RouteBoard
         set => _routes = value;
     }
 
-    public PlacementPlan Plan
+    public PlacementPlan Plan => _assigned.Plan;
+
+    /// <summary>The plan as it was assigned.</summary>
+    public NodeProtocol.Assign Assigned
     {
-        get => _plan;
-        set => _plan = value;
+        set => _assigned = value;
     }
+
+    /// <summary>How many devices of the pipeline can compute at the same time.</summary>
+    public int DevicesAtOnce(int pipeline) => _assigned.DevicesAtOnce is { IsDefault: false } all && pipeline < all.Length ? all[pipeline] : 1;
 
     /// <summary>
     /// Tells the actor the routes of now and all later ones, as <see cref="RoutesChanged"/>. It subscribes before it reads: who reads first

@@ -94,13 +94,13 @@ internal sealed class BatchScheduler : UntypedActor, IWithTimers
     /// <summary>The tick ends itself when it finds nothing to wait for: an idle node's threads sleep.</summary>
     private void StartTicking()
     {
-        _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
+        _state.SpreadOver(_node.Board.DevicesAtOnce(_pipeline));
         Timers.StartPeriodicTimer(nameof(DeadlineTick), new DeadlineTick(), s_tick);
     }
 
     private void Tick()
     {
-        _state.SpreadOver(_node.Board.Plan.DevicesOf(_pipeline));
+        _state.SpreadOver(_node.Board.DevicesAtOnce(_pipeline));
         Perform(_state.Tick(_node.NowMs), null);
         if (_state.IsIdle) Timers.Cancel(nameof(DeadlineTick));
         Context.Parent.Tell(_state.Load);

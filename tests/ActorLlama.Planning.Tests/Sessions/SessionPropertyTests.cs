@@ -16,6 +16,7 @@ public sealed class SessionPropertyTests
             MaxSubmits = 1_000_000,
             MaxFailures = 1_000_000,
             WindowTokens = 1 + (seed.Get % 7),
+            StreamMs = 15 * (seed.Get % 4),
             StallMs = 1500,
         })
         {
