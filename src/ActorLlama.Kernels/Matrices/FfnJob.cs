@@ -30,7 +30,7 @@ public readonly unsafe struct FfnJob(FfnGroup[] groups, float* x, float* gate, f
         return new TeamJob(units * groups.Length, (unit, thread) => work.Down(unit / units, unit % units * strip, Math.Min(panels, unit % units * strip + strip), team.Scratch(thread)));
     }
 
-    private int StripOf(WeightPanels matrix, ThreadTeam team) => Product.StripPanels((long)matrix.Panels * groups.Length, team.Threads, matrix.IsInPlace);
+    private int StripOf(WeightPanels matrix, ThreadTeam team) => Product.StripPanels((long)matrix.Panels * groups.Length, team.Threads, matrix.IsInPlace, (long)groups.Max(g => g.Rows) * matrix.Inputs);
 
     private void GateAndUp(int group, int first, int end, byte* scratch)
     {

@@ -21,6 +21,9 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
 
     private const int WidenedAt = 1 << 16;
 
+    // Multiply-adds: some 100 µs, a hundred times what it takes to claim a unit.
+    private const long WorkOfUnit = 1 << 22;
+
     // Of 8 bits: from so many rows on, making float32 of a panel once costs less than in each tile. With vectors of 512 bits a tile does most of it beside its multiply-adds.
     private static int WidenedRows => Vector512.IsHardwareAccelerated ? 24 : 7;
 
@@ -33,7 +36,8 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     /// <summary>Runs several products, splitting outputs over the team.</summary>
     public static void Run(ThreadTeam team, params Product[] products)
     {
-        var strip = StripPanels(products.Sum(p => (long)p.Weights.Panels), team.Threads, products.Any(p => p.Weights.IsInPlace));
+        var strip = StripPanels(
+            products.Sum(p => (long)p.Weights.Panels), team.Threads, products.Any(p => p.Weights.IsInPlace), products.Max(p => (long)p.Rows * p.Weights.Inputs));
         var units = products.Sum(p => UnitsOf(p.Weights.Panels, strip));
         team.For(units, (unit, thread) =>
         {
@@ -44,11 +48,19 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     }
 
     /// <summary>
-    /// Panels of one unit of work: wide enough to stream, narrow enough that every thread gets several. Strips of a matrix in place are a page wide where that leaves
-    /// one for every thread: a new k is a new page.
+    /// Panels of one unit of work: wide enough to stream, narrow enough that every thread gets several, and no more work than need be where there are many rows, for at its end
+    /// each job waits for whoever has the last unit. Strips of a matrix in place are a page wide where that leaves one for every thread: a new k is a new page.
     /// </summary>
-    internal static int StripPanels(long panels, int threads, bool inPlace) =>
-        (int)Math.Clamp(panels / (threads * 6L), inPlace ? Math.Clamp(panels / threads, 2, 32) : 2, 32) & ~1;
+    /// <param name="panels">Of all matrices.</param>
+    /// <param name="threads">Of the team.</param>
+    /// <param name="inPlace">Whether neighbouring k of a panel lie apart.</param>
+    /// <param name="inputs">Of all rows together: multiply-adds of one output.</param>
+    internal static int StripPanels(long panels, int threads, bool inPlace, long inputs)
+    {
+        if (inPlace) return (int)Math.Clamp(panels / (threads * 6L), Math.Clamp(panels / threads, 2, 32), 32) & ~1;
+        var most = Math.Clamp(WorkOfUnit / Math.Max(1, inputs * WeightPanels.Width), 2, 32);
+        return (int)Math.Clamp(panels / (threads * 6L), 2, most) & ~1;
+    }
 
     internal static int UnitsOf(int panels, int strip) => (panels + strip - 1) / strip;
 

@@ -5,8 +5,8 @@ namespace ActorLlama.Kernels;
 
 /// <summary>
 /// Threads that share the units of one job after another: the caller is one of them. Which thread runs which unit is left to chance, so a
-/// unit must compute values of its own. Between jobs the others spin for a moment and then park, so an idle team uses no CPU. One
-/// caller at a time; the owner disposes it.
+/// unit must compute values of its own. Between jobs the others watch for the next (<see cref="WatchfulWait"/>) and then park, so an idle team uses no CPU.
+/// One caller at a time; the owner disposes it.
 /// </summary>
 public sealed unsafe class ThreadTeam : IDisposable
 {
@@ -122,30 +122,35 @@ public sealed unsafe class ThreadTeam : IDisposable
     {
         if (processor is { } own) ProcessorAffinity.Keep([own]);
         var done = 0L;
-        while (AwaitJobAfter(done) is var job && job > done)
+        var wait = new WatchfulWait(() => HasNewsAfter(done), SpinsBeforeParking);
+        while (AwaitJob(wait) is var job && job > done)
         {
             Work(job, worker);
             done = job;
         }
     }
 
-    /// <summary>The number of a job later than <paramref name="done"/>; <paramref name="done"/> itself when the team is closed.</summary>
-    private long AwaitJobAfter(long done)
+    /// <summary>The number of the next job; that of the last when the team is closed.</summary>
+    private long AwaitJob(WatchfulWait wait)
     {
-        for (var spin = 0; spin < SpinsBeforeParking; spin++)
+        if (!wait.Watch())
         {
-            if (Volatile.Read(ref _claim) >> 32 is var job && job > done) return job;
-            if (Volatile.Read(ref _closed)) return done;
-            Thread.SpinWait(4);
+            wait.FallAsleep();
+            lock (_gate)
+            {
+                Interlocked.Increment(ref _parked);
+                while (!wait.HasWork()) Monitor.Wait(_gate);
+                Interlocked.Decrement(ref _parked);
+            }
+
+            wait.WakeUp();
         }
-        lock (_gate)
-        {
-            Interlocked.Increment(ref _parked);
-            while (Volatile.Read(ref _claim) >> 32 <= done && !_closed) Monitor.Wait(_gate);
-            Interlocked.Decrement(ref _parked);
-        }
+
         return Volatile.Read(ref _claim) >> 32;
     }
+
+    /// <summary>There is a later job, or the team is closed.</summary>
+    private bool HasNewsAfter(long done) => Volatile.Read(ref _claim) >> 32 > done || Volatile.Read(ref _closed);
 
     private void Work(long job, int worker)
     {

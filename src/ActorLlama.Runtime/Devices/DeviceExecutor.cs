@@ -6,8 +6,7 @@ using Akka.Event;
 namespace ActorLlama.Runtime.Devices;
 
 /// <summary>
-/// A device's one thread: runs what its dispatcher schedules, in order, and sleeps when there is nothing. It does not spin before it sleeps:
-/// on a machine whose cores are taken that costs whoever would send it work more than waking it costs here.
+/// A device's one thread: runs what its dispatcher schedules, in order, and sleeps when there is nothing, at once unless its last sleep was short (<see cref="WatchfulWait"/>).
 /// </summary>
 internal sealed class DeviceExecutor : ExecutorService
 {
@@ -46,11 +45,12 @@ internal sealed class DeviceExecutor : ExecutorService
     private void Work(int? processor)
     {
         if (processor is { } own) ProcessorAffinity.Keep([own]);
+        var wait = new WatchfulWait(() => !_waiting.IsEmpty || Volatile.Read(ref _isShutDown));
         while (true)
         {
             if (_waiting.TryDequeue(out var run)) Run(run);
             else if (Volatile.Read(ref _isShutDown)) return;
-            else Sleep();
+            else if (!wait.Watch()) Sleep(wait);
         }
     }
 
@@ -66,15 +66,18 @@ internal sealed class DeviceExecutor : ExecutorService
         }
     }
 
-    private void Sleep()
+    private void Sleep(WatchfulWait wait)
     {
+        wait.FallAsleep();
         lock (_gate)
         {
             Volatile.Write(ref _isAsleep, true);
             Interlocked.MemoryBarrier();
-            while (_waiting.IsEmpty && !_isShutDown) Monitor.Wait(_gate);
+            while (!wait.HasWork()) Monitor.Wait(_gate);
             Volatile.Write(ref _isAsleep, false);
         }
+
+        wait.WakeUp();
     }
 
     private void Wake()

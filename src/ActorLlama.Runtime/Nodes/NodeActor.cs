@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ActorLlama.Kernels;
 using ActorLlama.Model;
 using ActorLlama.Planning.Supervision;
 using ActorLlama.Protocol;

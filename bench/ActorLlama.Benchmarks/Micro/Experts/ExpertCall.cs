@@ -46,7 +46,7 @@ public class ExpertCall
         _lane = new Lane(_system, options.Lane, new LaneIdentity(self, model.Identity), TimeProvider.System);
         var device = _device = new NodeDevice(options.Devices[0], _backend, NodeDevice.DispatcherName(0), new DeviceLoader("cpu:0", rate: null));
         var placement = new ShardPlacement(0, 0, 0, config.Experts, new DeviceId(self, "cpu:0"), 0, 1);
-        var board = new RouteBoard { Plan = new PlacementPlan(1, [], [placement], 1, []) };
+        var board = new RouteBoard { Assigned = new(new PlacementPlan(1, [], [placement], 1, []), [], []) };
         var node = new NodeContext(options, self, model, _lane, default, board, new NodeGauges(), TimeProvider.System);
         _desk = _system.ActorOf(Props.Create(() => new ExpertDesk(node, device, placement, _bare)).WithDispatcher(device.Dispatcher), "desk");
         await RunAsync(throughActors: true);
