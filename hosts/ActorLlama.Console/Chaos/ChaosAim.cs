@@ -22,6 +22,9 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
     /// <summary>Just after a kill a question may have gone to the dead, and a load is short: ask again soon.</summary>
     private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(300);
 
+    /// <summary>By then every node has offered what it holds.</summary>
+    private static readonly TimeSpan s_offered = TimeSpan.FromSeconds(2);
+
     private static readonly TimeSpan s_reached = TimeSpan.FromSeconds(60);
 
     /// <summary>Waits for the moment, and makes it where that needs another fault before. Throws <see cref="LocalNodeException"/> when it does not come.</summary>
@@ -45,6 +48,14 @@ internal sealed class ChaosAim(LocalCluster cluster, ClusterConnection connectio
             _ => before,
         };
         var victim = ChaosVictim.Of(now, fault.Role, contact, random, turn);
+        // A node tells of its sessions with its next offer.
+        for (var clock = Stopwatch.StartNew(); victim is null && fault.When != ChaosPhase.Replanning && clock.Elapsed < s_offered;)
+        {
+            await Task.Delay(50, cancellation);
+            now = await LocalCluster.TryGetStatusAsync(connection, cancellation, s_soon) ?? now;
+            victim = ChaosVictim.Of(now, fault.Role, contact, random, turn);
+        }
+
         return new(victim?.Node.Name, victim?.Holds ?? "", streams.Count(s => IsIn(fault.When, s, now)), at, utc);
     }
 

@@ -53,8 +53,8 @@ internal static class ClientSettings
             establishing-get-contacts-interval = 500ms
             # Often: while all nodes start again, one after the other, the ones that are known must be those that live.
             refresh-contacts-interval = 1s
-            heartbeat-interval = 250ms
-            acceptable-heartbeat-pause = 1500ms
+            heartbeat-interval = 500ms
+            acceptable-heartbeat-pause = 1250ms
             buffer-size = 100
             reconnect-timeout = off
           }

@@ -27,6 +27,20 @@ public sealed class SettingsTests
     public void Every_shipped_file_is_valid(string file) =>
         Assert.NotEmpty(NodeOptionsReader.Read(HoconFiles.Load(Path.Combine(Shared.RepositoryRoot, "config", file), [])).Devices);
 
+    /// <summary>
+    /// A node that is cut off sees all others fall silent, one after the other within a heartbeat's and a reaper's interval: before it has seen the last, its resolver would take itself for
+    /// the majority's side.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(ShippedFiles))]
+    public void The_resolver_waits_until_all_that_fell_silent_at_once_are_seen(string file)
+    {
+        var cluster = NodeOptionsReader.Read(HoconFiles.Load(Path.Combine(Shared.RepositoryRoot, "config", file), [])).Akka.GetConfig("akka.cluster");
+        Assert.Contains(nameof(Akka.Remote.DeadlineFailureDetector), cluster.GetString("failure-detector.implementation-class"), StringComparison.Ordinal);
+        TimeSpan Of(string key) => cluster.GetTimeSpan(key);
+        Assert.True(Of("split-brain-resolver.stable-after") > Of("failure-detector.heartbeat-interval") + Of("unreachable-nodes-reaper-interval"));
+    }
+
     /// <summary>Those of nodes: train.conf holds flags alone, which <c>TrainRulesTests</c> reads.</summary>
     public static TheoryData<string> ShippedFiles =>
         [.. Directory.GetFiles(Path.Combine(Shared.RepositoryRoot, "config"), "*.conf").Select(f => Path.GetFileName(f)!).Where(f => f is not ("reference.conf" or "train.conf"))];
