@@ -92,7 +92,7 @@ internal sealed class OverheadCommand : AsyncCommand<OverheadCommand.Settings>
             {
                 var (a, sleeps) = cluster is null ? default : await RunAsync(cluster, ids[..length], settings.Tokens);
                 var b = bare?.Decode(settings.Tokens) ?? 0;
-                // The first reads the prompt.
+                // The first reads the prompt. Each round has both within a second or two: the machine moves, so rounds are compared, not medians.
                 if (round < 0) continue;
                 ours.Add(a);
                 wakes.Add(sleeps);
@@ -101,7 +101,7 @@ internal sealed class OverheadCommand : AsyncCommand<OverheadCommand.Settings>
 
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{length,8}{Medians.Of(ours),12:0.000}{Medians.Of(wakes),8:0.0}{Medians.Of(theirs),10:0.000}{Medians.Of(ours) / Medians.Of(theirs) - 1,8:P1}{held / 1e6,12:0.0}{formula / 1e6,8:0.0}"));
+                $"{length,8}{Medians.Of(ours),12:0.000}{Medians.Of(wakes),8:0.0}{Medians.Of(theirs),10:0.000}{(ours.Count == 0 ? 0 : Medians.Of([.. ours.Zip(theirs, (a, b) => a / b - 1)])),8:P1}{held / 1e6,12:0.0}{formula / 1e6,8:0.0}"));
         }
 
         return 0;
