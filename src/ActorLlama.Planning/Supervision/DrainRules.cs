@@ -11,8 +11,8 @@ public static class DrainRules
     {
         var (offer, fault) = NodeNames.Find(state, asked.Node);
         if (offer is null) return Refused($"Drain: {fault}");
-        if (asked.Undo)
-            return offer.IsLeaving ? (offer.Node, new(null, [], [])) : Refused($"Drain: node \"{offer.Name}\" is not drained; there is nothing to undo.");
+        // Whoever asks and hears nothing asks again: what is undone already is no fault.
+        if (asked.Undo) return (offer.Node, new(null, [], []));
         if (!state.IsFormed || state.PlanFailure is not null) return Refused($"Drain: the cluster is {state.State} ({state.Reason}); nothing can move. Mend that first.");
         if (!state.Options.Serves) return (offer.Node, new(null, [], []));
         var leaving = state with { Offers = state.Offers.SetItem(offer.Node, offer with { IsLeaving = true }) };

@@ -158,8 +158,13 @@ public sealed class DrainTests
     }
 
     [Theory]
-    [InlineData("nobody", false, "Drain: no node is \"nobody\". The cluster has n1 (10.0.0.1:4053), n2 (10.0.0.2:4053), n3 (10.0.0.3:4053).")]
-    [InlineData("n1", true, "Drain: node \"n1\" is not drained; there is nothing to undo.")]
-    public void Nonsense_is_refused(string name, bool undo, string refusal) =>
-        Assert.Equal(refusal, DrainRules.Answer(SimulatedCluster.Ready().State, new(name, undo, DryRun: false)).Answer.Refusal);
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_node_that_nobody_knows_is_refused(bool undo) => Assert.Equal(
+        "Drain: no node is \"nobody\". The cluster has n1 (10.0.0.1:4053), n2 (10.0.0.2:4053), n3 (10.0.0.3:4053).",
+        DrainRules.Answer(SimulatedCluster.Ready().State, new("nobody", undo, DryRun: false)).Answer.Refusal);
+
+    /// <summary>The answer to the first question may have been lost.</summary>
+    [Fact]
+    public void What_is_undone_may_be_undone_again() => Assert.Null(DrainRules.Answer(SimulatedCluster.Ready().State, new("n1", Undo: true, DryRun: false)).Answer.Refusal);
 }
