@@ -57,9 +57,10 @@ public readonly unsafe struct Product(WeightPanels weights, float* x, long xStri
     /// <param name="inputs">Of all rows together: multiply-adds of one output.</param>
     internal static int StripPanels(long panels, int threads, bool inPlace, long inputs)
     {
-        if (inPlace) return (int)Math.Clamp(panels / (threads * 6L), Math.Clamp(panels / threads, 2, 32), 32) & ~1;
-        var most = Math.Clamp(WorkOfUnit / Math.Max(1, inputs * WeightPanels.Width), 2, 32);
-        return (int)Math.Clamp(panels / (threads * 6L), 2, most) & ~1;
+        var (least, most) = inPlace
+            ? (Math.Clamp(panels / threads, 2, 32), 32L)
+            : (2L, Math.Clamp(WorkOfUnit / Math.Max(1, inputs * WeightPanels.Width), 2, 32));
+        return (int)Math.Clamp(panels / (threads * 6L), least, most) & ~1;
     }
 
     internal static int UnitsOf(int panels, int strip) => (panels + strip - 1) / strip;

@@ -13,7 +13,7 @@ public sealed record CpuTopology(ImmutableArray<ImmutableArray<int>> Nodes)
     private const string Root = "/sys/devices/system";
 
     /// <summary>How many processors this machine has, whoever may use them; 0 where the system does not tell.</summary>
-    public static int MachineProcessors { get; } = Online(Root);
+    public static int MachineProcessors { get; } = OnlineIn(Root) is { } list ? ProcessorsIn(list).Count() : 0;
 
     /// <summary>This machine's. Empty where the system does not tell.</summary>
     public static CpuTopology OfThisMachine() => Read(Root, ProcessorAffinity.OfThisThread());
@@ -28,15 +28,12 @@ public sealed record CpuTopology(ImmutableArray<ImmutableArray<int>> Nodes)
             ? Directory.EnumerateDirectories(folder, "node*").Select(node => (Number: Path.GetFileName(node)["node".Length..], File: Path.Combine(node, "cpulist")))
                 .Where(node => int.TryParse(node.Number, NumberStyles.None, CultureInfo.InvariantCulture, out _) && File.Exists(node.File))
                 .OrderBy(node => int.Parse(node.Number, CultureInfo.InvariantCulture)).Select(node => File.ReadAllText(node.File))
-            : File.Exists(Path.Combine(root, "cpu", "online")) ? [File.ReadAllText(Path.Combine(root, "cpu", "online"))] : [];
+            : OnlineIn(root) is { } online ? [online] : [];
         return new([.. lists.Select(list => InOrder(root, ProcessorsIn(list).Where(allowed.Contains))).Where(node => !node.IsEmpty)]);
     }
 
-    private static int Online(string root)
-    {
-        var file = Path.Combine(root, "cpu", "online");
-        return File.Exists(file) ? ProcessorsIn(File.ReadAllText(file)).Count() : 0;
-    }
+    /// <summary>The list of processors that are there; null where the system does not tell.</summary>
+    private static string? OnlineIn(string root) => Path.Combine(root, "cpu", "online") is var file && File.Exists(file) ? File.ReadAllText(file) : null;
 
     /// <summary>A list as Linux writes it: "0-3,8,10-11". Throws <see cref="InvalidDataException"/> for another text.</summary>
     internal static IEnumerable<int> ProcessorsIn(string list)
