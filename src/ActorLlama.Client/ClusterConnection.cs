@@ -163,6 +163,7 @@ public sealed class ClusterConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _system.Terminate().ConfigureAwait(false);
+        EndedSystem.Free(_system);
         _credentials?.Dispose();
     }
 

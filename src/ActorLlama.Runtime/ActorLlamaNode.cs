@@ -110,6 +110,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             if (_lane is not null) await _lane.DisposeAsync();
             // Weights are freed by their actors; what they read from stays mapped until those have stopped.
             if (!ended.IsCompleted) return;
+            EndedSystem.Free(system);
         }
 
         Release(_devices, _model, _credentials);
