@@ -24,6 +24,9 @@ public sealed record SupervisorOptions(
     /// <summary>How long the rows that experts computed are remembered: see <see cref="ExpertLoads"/>.</summary>
     public long LoadMemoryMs { get; init; } = 60_000;
 
+    /// <summary>How soon devices that failed are tried once more after that, while there is no plan without them; each time twice as long, up to a minute.</summary>
+    public long TryAgainMs { get; init; } = 1_000;
+
     /// <summary>False: the cluster only trains; its plans connect its nodes and place nothing.</summary>
     public bool Serves { get; init; } = true;
 }

@@ -11,6 +11,10 @@ namespace ActorLlama.Planning.Supervision;
 /// </summary>
 public static class SupervisorRules
 {
+    /// <summary>Between two tries of devices that failed; the shift keeps the product in range.</summary>
+    private const long LongestPauseMs = 60_000;
+    private const int LongestShift = 16;
+
     /// <summary>The next state, and what to do now.</summary>
     public static (SupervisorState State, ImmutableArray<SupervisorEffect> Effects) Step(
         SupervisorState state, SupervisorEvent happened, long nowMs)
@@ -119,6 +123,7 @@ public static class SupervisorRules
     private static SupervisorState Ticked(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
     {
         if (!state.IsFormed) return TryForm(state, nowMs, effects);
+        state = TryAgain(state, nowMs, effects);
         if (state.PlanFailure is not null) return state;
         var next = AssignBehind(Replicated(state, nowMs, effects), state.Nodes, nowMs, effects);
         return nowMs - next.ServedMs < next.Options.ResendMs ? next : ServeUnheld(next, HeldUnits.Unheld(next), nowMs, effects);
@@ -141,9 +146,9 @@ public static class SupervisorRules
     }
 
     private static SupervisorState Replan(
-        SupervisorState state, string cause, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+        SupervisorState state, string cause, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects, bool hasFailed = false)
     {
-        var serving = state.PlanFailure is null ? state.Plan : HeldPlan.From(state.Nodes, state.HighestEpoch);
+        var serving = state.PlanFailure is null && !hasFailed ? state.Plan : HeldPlan.From(state.Nodes, state.HighestEpoch);
         var epoch = state.HighestEpoch + 1;
         if (!state.Options.Serves)
         {
@@ -249,10 +254,27 @@ public static class SupervisorRules
         return Fits(without) ? without : state;
     }
 
-    /// <summary>Devices that have not run out of memory for a while: as if they had just joined.</summary>
+    /// <summary>
+    /// Devices that failed and without which there is no plan are used all the same, now and then, with longer and longer pauses: what was in their way, somebody else's memory or a disk that
+    /// is back, may be over, and there is nothing to lose.
+    /// </summary>
+    private static SupervisorState TryAgain(SupervisorState state, long nowMs, ImmutableArray<SupervisorEffect>.Builder effects)
+    {
+        if (state.State == ClusterState.Ready) return state.Tries == 0 ? state : state with { Tries = 0 };
+        if (state.Unfit.IsEmpty || nowMs < state.TryAfterMs || Fits(state)) return state;
+        var pause = Math.Min(state.Options.TryAgainMs << Math.Min(state.Tries, LongestShift), LongestPauseMs);
+        var next = state with { Tries = state.Tries + 1, TryAfterMs = nowMs + pause };
+        var again = next with { Unfit = ImmutableDictionary<DeviceId, string>.Empty };
+        if (!Fits(again)) return next;
+        foreach (var (device, why) in state.Unfit)
+            effects.Add(new SupervisorEffect.Note(EventKind.State, state.Offers[device.Node].Name, $"device \"{device.Name}\" is tried again, for the others have no room: {why}"));
+        return Replan(again, "there is no room without devices that failed", nowMs, effects, hasFailed: true);
+    }
+
+    /// <summary>Devices that have not failed for a while: as if they had just joined.</summary>
     private static SupervisorState Usable(SupervisorState state, string node, ImmutableArray<DeviceId> rested, ImmutableArray<SupervisorEffect>.Builder effects)
     {
-        effects.AddRange(rested.Select(d => new SupervisorEffect.Note(EventKind.State, node, $"device \"{d.Name}\" may be used again: it has not run out of memory for a while")));
+        effects.AddRange(rested.Select(d => new SupervisorEffect.Note(EventKind.State, node, $"device \"{d.Name}\" may be used again: it has not failed for a while")));
         return state with { Unfit = state.Unfit.RemoveRange(rested) };
     }
 

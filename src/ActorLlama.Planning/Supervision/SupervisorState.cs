@@ -47,6 +47,11 @@ public sealed record SupervisorState
     /// <summary>Devices that could not hold what they were given, and why: not planned with while their node lives, or until they say that they are fit again.</summary>
     internal ImmutableDictionary<DeviceId, string> Unfit { get; init; } = ImmutableDictionary<DeviceId, string>.Empty;
 
+    /// <summary>How often <see cref="Unfit"/> devices were tried again since the cluster was ready, for want of others, and when they may be once more.</summary>
+    internal int Tries { get; init; }
+
+    internal long TryAfterMs { get; init; }
+
     /// <summary>Members whose lanes stand still: not planned with meanwhile.</summary>
     internal ImmutableHashSet<NodeId> CutOff { get; init; } = [];
 

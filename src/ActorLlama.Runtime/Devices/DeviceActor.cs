@@ -20,7 +20,7 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     private readonly Dictionary<(int Shard, int Replica), (ShardPlacement Placement, IActorRef Actor)> _shards = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private readonly Dictionary<IActorRef, object> _told = [];
-    private readonly MemoryShortage _shortage = new();
+    private readonly DeviceFitness _fitness = new();
     private LaneTarget _self;
     private int _created;
 
@@ -48,9 +48,9 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
             case DeviceProtocol.HoldShard hold: HoldShard(hold.Placement); break;
             case DeviceProtocol.DropShard drop: DropShard((drop.Shard, drop.Replica)); break;
             case PartProtocol.Write write: WritePart(write); break;
-            case DeviceProtocol.StageHeld held: Tell(held with { Stage = held.Stage with { Device = _self } }); break;
-            case DeviceProtocol.ShardHeld held: Tell(held with { Shard = held.Shard with { Device = _self } }); break;
-            case DeviceProtocol.RanOut ranOut: RunOut(ranOut.Why); break;
+            case DeviceProtocol.StageHeld held: Tell(held with { Stage = held.Stage with { Device = _self } }, held.Stage.IsDeviceFault ? held.Stage.Fault : null); break;
+            case DeviceProtocol.ShardHeld held: Tell(held with { Shard = held.Shard with { Device = _self } }, held.Shard.IsDeviceFault ? held.Shard.Fault : null); break;
+            case DeviceProtocol.RanOut ranOut: MarkUnfit(_fitness.RanOut(ranOut.Why, node.NowMs)); break;
             case RestTick: Rest(); break;
             case LaneEnvelope { Message: PulseProtocol.Ask ask }: Answer(ask); break;
             case LaneFailed: break; // Who asked is gone.
@@ -62,18 +62,18 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
     private void Answer(PulseProtocol.Ask ask) => node.Lane.Send(
         ask.ReplyTo, LaneClass.Control, new PulseProtocol.Pulse(_self, device.Pulse.IsBusy(Stopwatch.GetTimestamp())), null, null, Self);
 
-    private void RunOut(string why)
+    private void MarkUnfit(string? fault)
     {
-        if (_shortage.Count(why, node.NowMs) is not { } fault) return;
-        _log.Error("Device {Device} is short of memory: {Reason}", device.Options.Name, fault);
+        if (fault is null) return;
+        _log.Error("Device {Device} is not fit: {Reason}", device.Options.Name, fault);
         Context.Parent.Tell(new DeviceProtocol.Unfit(device.Options.Name, fault));
         Rest();
     }
 
-    /// <summary>Until it has not run out for long enough.</summary>
+    /// <summary>Until it has not failed for long enough.</summary>
     private void Rest()
     {
-        if (_shortage.RestLeft(node.NowMs) is { Ticks: > 0 } left) Timers.StartSingleTimer(nameof(RestTick), new RestTick(), left);
+        if (_fitness.RestLeft(node.NowMs) is { Ticks: > 0 } left) Timers.StartSingleTimer(nameof(RestTick), new RestTick(), left);
         else Context.Parent.Tell(new DeviceProtocol.Fit(device.Options.Name));
     }
 
@@ -126,10 +126,11 @@ internal sealed class DeviceActor(NodeContext node, NodeDevice device) : Untyped
         else owner.Forward(write);
     }
 
-    private void Tell(object report)
+    private void Tell(object report, string? deviceFault)
     {
         _told[Sender] = report;
         Context.Parent.Tell(report);
+        if (deviceFault is not null) MarkUnfit(_fitness.CouldNotLoad(deviceFault, node.NowMs));
     }
 
     private void Stop<TPlacement>(Dictionary<(int, int), (TPlacement, IActorRef)> held, (int, int) key, IActorRef actor)

@@ -244,7 +244,7 @@ internal sealed class NodeActor : UntypedActor, IWithTimers
 
     private void Fit(string device)
     {
-        _log.Info("Device {Device} did not run out of memory again: it is offered as fit", device);
+        _log.Info("Device {Device} did not fail again: it is offered as fit", device);
         _unfit.Remove(device);
         Offer();
     }

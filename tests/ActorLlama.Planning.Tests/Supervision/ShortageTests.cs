@@ -46,7 +46,7 @@ public sealed class ShortageTests
         cluster.Turn(3);
         node.DeviceFault = null;
         cluster.Offer(node);
-        Assert.Contains(new SupervisorEffect.Note(EventKind.State, node.Name, "device \"cpu:0\" may be used again: it has not run out of memory for a while"), cluster.Effects);
+        Assert.Contains(new SupervisorEffect.Note(EventKind.State, node.Name, "device \"cpu:0\" may be used again: it has not failed for a while"), cluster.Effects);
         cluster.Turn(3);
         Assert.Equal(ClusterState.Ready, cluster.State.State);
         Assert.DoesNotContain("is not used", cluster.State.Reason, StringComparison.Ordinal);

@@ -3,38 +3,50 @@ using ActorLlama.Runtime.Devices;
 
 namespace ActorLlama.Runtime.Tests.Devices;
 
-public sealed class MemoryShortageTests
+public sealed class DeviceFitnessTests
 {
     [Fact]
     public void A_device_is_short_of_memory_when_it_ran_out_three_times_within_a_minute_and_says_so_once()
     {
-        var shortage = new MemoryShortage();
-        Assert.Null(shortage.Count("a", 0));
-        Assert.Null(shortage.Count("b", 59_000));
-        Assert.Null(shortage.Count("c", 60_001));
-        Assert.Equal("it ran out of memory 3 times within a minute while it computed: d", shortage.Count("d", 60_002));
-        Assert.Null(shortage.Count("e", 60_003));
+        var fitness = new DeviceFitness();
+        Assert.Null(fitness.RanOut("a", 0));
+        Assert.Null(fitness.RanOut("b", 59_000));
+        Assert.Null(fitness.RanOut("c", 60_001));
+        Assert.Equal("it ran out of memory 3 times within a minute while it computed: d", fitness.RanOut("d", 60_002));
+        Assert.Null(fitness.RanOut("e", 60_003));
     }
 
     [Fact]
     public void It_is_fit_again_after_a_minute_without_want_and_after_twice_as_long_each_time_up_to_an_hour()
     {
-        var shortage = new MemoryShortage();
-        Assert.Equal(TimeSpan.Zero, shortage.RestLeft(0));
+        var fitness = new DeviceFitness();
+        Assert.Equal(TimeSpan.Zero, fitness.RestLeft(0));
         var now = 0L;
         foreach (var minutes in new[] { 1, 2, 4, 8, 16, 32, 60, 60 })
         {
-            Assert.Null(shortage.Count("a", now));
-            Assert.Null(shortage.Count("b", now));
-            Assert.NotNull(shortage.Count("c", now));
-            Assert.Equal(TimeSpan.FromMinutes(minutes), shortage.RestLeft(now));
+            Assert.Null(fitness.RanOut("a", now));
+            Assert.Null(fitness.RanOut("b", now));
+            Assert.NotNull(fitness.RanOut("c", now));
+            Assert.Equal(TimeSpan.FromMinutes(minutes), fitness.RestLeft(now));
             // While it is used for want of others it may run out on: the rest begins anew.
             now += 30_000;
-            Assert.Null(shortage.Count("d", now));
+            Assert.Null(fitness.RanOut("d", now));
             now += minutes * 60_000L;
-            Assert.Equal(TimeSpan.FromMilliseconds(1), shortage.RestLeft(now - 1));
-            Assert.Equal(TimeSpan.Zero, shortage.RestLeft(now));
+            Assert.Equal(TimeSpan.FromMilliseconds(1), fitness.RestLeft(now - 1));
+            Assert.Equal(TimeSpan.Zero, fitness.RestLeft(now));
         }
+    }
+
+    [Fact]
+    public void A_device_that_could_not_load_a_part_is_not_fit_at_once_and_for_a_minute_without_a_fault()
+    {
+        var fitness = new DeviceFitness();
+        Assert.Equal("no room", fitness.CouldNotLoad("no room", 0));
+        Assert.Null(fitness.CouldNotLoad("still none", 20_000));
+        Assert.Equal(TimeSpan.FromMinutes(1), fitness.RestLeft(20_000));
+        Assert.Equal(TimeSpan.Zero, fitness.RestLeft(80_000));
+        Assert.Equal("none again", fitness.CouldNotLoad("none again", 80_000));
+        Assert.Equal(TimeSpan.FromMinutes(2), fitness.RestLeft(80_000));
     }
 
     [Fact]
