@@ -61,8 +61,10 @@ internal sealed class ServedTensor : StoredTensor, IDisposable
         lock (_lock)
         {
             _memory ??= new MappedMemory(Bytes, sparse: true);
+            // Held once they are there: a disk that fails leaves nothing half read for the next who asks.
             for (var slice = first; slice < first + count; slice++)
-                if (_holders[slice]++ == 0) Fill(_memory.Address, slice * _tensor.SliceBytes);
+                if (_holders[slice] == 0) Fill(_memory.Address, slice * _tensor.SliceBytes);
+            for (var slice = first; slice < first + count; slice++) _holders[slice]++;
             return (nint)(_memory.Address + first * _tensor.SliceBytes);
         }
     }

@@ -1,16 +1,14 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using ActorLlama.Kernels;
 using ActorLlama.Model;
 
 namespace ActorLlama.Checkpoints;
 
-/// <summary>Reads the elements of a view, row major, from any thread; through the mapping where the file is mapped.</summary>
+/// <summary>Reads the elements of a view, row major, from any thread; single elements through the mapping where the file is mapped. A disk that fails is an <see cref="IOException"/>.</summary>
 internal sealed unsafe class ViewReader
 {
-    /// <summary>Runs from here on are read by position, which is faster than faulting their pages in.</summary>
-    private const int LongRun = 1 << 18;
-
     private readonly TensorView _view;
     private readonly Plan[] _plans;
 
@@ -97,7 +95,7 @@ internal sealed unsafe class ViewReader
         if (axis == plan.Axes.Length)
         {
             if (destination >= first && destination < end)
-                Run(plan.Block.File, source, bytes.Slice((int)(destination - first) * size, size));
+                plan.Block.File.Read(source, bytes.Slice((int)(destination - first) * size, size));
             return;
         }
         var (count, step, stride) = plan.Axes[axis];
@@ -109,27 +107,22 @@ internal sealed unsafe class ViewReader
         {
             if (from >= to) return;
             var target = bytes.Slice((int)(destination + from - first) * size, (int)(to - from) * size);
-            if (stride == 1) Run(plan.Block.File, source + from * size, target);
-            else Gather(plan.Block.File, source + from * stride * size, stride * size, target);
+            if (stride == 1) plan.Block.File.Read(source + from * size, target);
+            else Gather(plan, source + from * stride * size, stride * size, target);
             return;
         }
         for (var i = from; i < to; i++) Copy(plan, axis + 1, destination + i * step, source + i * stride * size, first, end, bytes);
     }
 
-    private static void Run(MappedFile file, long source, Span<byte> target)
+    private void Gather(Plan plan, long source, long strideBytes, Span<byte> target)
     {
-        if (target.Length >= LongRun || file.Address == 0) file.Read(source, target);
-        else new ReadOnlySpan<byte>((void*)(file.Address + source), target.Length).CopyTo(target);
-    }
-
-    private void Gather(MappedFile file, long source, long strideBytes, Span<byte> target)
-    {
-        var size = _view.ElementBytes;
+        var (file, size) = (plan.Block.File, _view.ElementBytes);
         if (file.Address == 0)
         {
             for (var i = 0; i < target.Length / size; i++) file.Read(source + i * strideBytes, target.Slice(i * size, size));
             return;
         }
+        plan.BringIn(size);
         var from = (byte*)(file.Address + source);
         if (size == 2)
         {
@@ -146,6 +139,17 @@ internal sealed unsafe class ViewReader
     /// <summary>A block with as few axes as possible; positions are elements of the row-major tensor.</summary>
     private sealed record Plan(TensorBlock Block, long First, long Last, (long Count, long Step, long Stride)[] Axes, long[] InnerSpan)
     {
+        private volatile bool _isIn;
+
+        /// <summary>Has the block's pages read in, once, before they are touched here and there.</summary>
+        public void BringIn(int size)
+        {
+            if (_isIn) return;
+            var last = Axes.Sum(axis => (axis.Count - 1) * axis.Stride);
+            MappedPages.BringIn((nint)(Block.File.Address + Block.Offset), (last + 1) * size);
+            _isIn = true;
+        }
+
         public static Plan Of(TensorBlock block, IReadOnlyList<long> steps)
         {
             var axes = new List<(long Count, long Step, long Stride)>();

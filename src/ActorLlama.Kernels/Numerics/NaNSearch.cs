@@ -13,7 +13,7 @@ public static unsafe class NaNSearch
 
     /// <summary>
     /// As <see cref="First(nint, bool, long)"/>, split over the team. <paramref name="searched"/> is told by its threads how many elements more were read; what
-    /// it throws ends the search.
+    /// it throws ends the search. Elements of a mapped file that cannot be read are an <see cref="IOException"/>.
     /// </summary>
     public static long First(nint elements, bool isBf16, long count, ThreadTeam team, Action<long>? searched = null)
     {
@@ -22,6 +22,8 @@ public static unsafe class NaNSearch
         {
             var start = unit * UnitElements;
             var end = Math.Min(count, start + UnitElements);
+            var size = isBf16 ? sizeof(ushort) : sizeof(float);
+            MappedPages.BringIn((nint)(elements + start * size), (end - start) * size);
             var found = FirstIn(elements, isBf16, start, end);
             searched?.Invoke(end - start);
             if (found < 0) return;

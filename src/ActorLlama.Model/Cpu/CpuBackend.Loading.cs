@@ -152,11 +152,17 @@ public sealed unsafe partial class CpuBackend
     private void RequireNumbers(StoredTensor tensor, HeldEntries held, int index, long column, long columns, WeightLoading loading)
     {
         long rows = tensor.Shape[1], width = tensor.Shape[2];
-        if (loading.AllowNaN) loading.Pass(rows * columns * tensor.ElementBytes);
+        if (loading.AllowNaN)
+        {
+            BringIn(0, rows);
+            loading.Pass(rows * columns * tensor.ElementBytes);
+        }
         else
+        {
             Loaders.For(checked((int)((rows + RowsOfUnit - 1) / RowsOfUnit)), (unit, _) =>
             {
                 var end = Math.Min(rows, (unit + 1L) * RowsOfUnit);
+                BringIn(unit * (long)RowsOfUnit, end);
                 for (var row = unit * (long)RowsOfUnit; row < end; row++)
                 {
                     var at = NaNSearch.First((nint)(held[index] + row * held.RowStride * tensor.ElementBytes), IsBf16(tensor), columns);
@@ -164,6 +170,10 @@ public sealed unsafe partial class CpuBackend
                 }
                 loading.Pass((end - unit * (long)RowsOfUnit) * columns * tensor.ElementBytes);
             });
+        }
+
+        void BringIn(long first, long end) => MappedPages.BringIn(
+            (nint)(held[index] + first * held.RowStride * tensor.ElementBytes), ((end - 1 - first) * held.RowStride + columns) * tensor.ElementBytes);
     }
 
     private void RequireNumbers(StoredTensor tensor, WeightPanels panels, WeightLoading loading)
@@ -177,6 +187,7 @@ public sealed unsafe partial class CpuBackend
     private long FirstNaN(StoredTensor tensor, nint elements, long count, WeightLoading loading)
     {
         if (!loading.AllowNaN) return NaNSearch.First(elements, IsBf16(tensor), count, Loaders, searched => loading.Pass(searched * tensor.ElementBytes));
+        MappedPages.BringIn(elements, count * tensor.ElementBytes);
         loading.Pass(count * tensor.ElementBytes);
         return -1;
     }

@@ -90,8 +90,8 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
         }
         catch (Exception e)
         {
-            // Thrown again where the actor hears of it.
-            fault = ExceptionDispatchInfo.Capture(e);
+            // Thrown again where the actor hears of it; of several threads' the first.
+            fault = ExceptionDispatchInfo.Capture(e is AggregateException several ? several.GetBaseException() : e);
         }
 
         lock (_lock)
