@@ -84,7 +84,7 @@ public sealed class ActorLlamaNode : IAsyncDisposable
             model = OpenModel(options);
             foreach (var device in options.Devices)
                 devices = devices.Add(new(
-                    device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name, device.Processors, options.Model.LoadRate)));
+                    device, BackendFactory.Create(device, model.Config, options.Model), NodeDevice.DispatcherName(devices.Length), new DeviceLoader(device.Name, options.Model.LoadStall, device.Processors, options.Model.LoadRate)));
             model = model with { Identity = model.Identity with { NumericFingerprint = options.Model.MixesNumerics ? MixedFingerprint : Fingerprint(devices) } };
             node = new ActorLlamaNode(model, devices, credentials);
             await node.RunAsync(options, training);

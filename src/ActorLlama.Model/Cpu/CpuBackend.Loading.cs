@@ -4,6 +4,8 @@ namespace ActorLlama.Model;
 
 public sealed unsafe partial class CpuBackend
 {
+    /// <summary>Bytes that are brought in at once where nothing is looked for in them.</summary>
+    private const long BytesOfUnit = 4 << 20;
     private const int RowsOfUnit = 64;
 
     // Not the team that computes: a device loads while it serves.
@@ -187,8 +189,12 @@ public sealed unsafe partial class CpuBackend
     private long FirstNaN(StoredTensor tensor, nint elements, long count, WeightLoading loading)
     {
         if (!loading.AllowNaN) return NaNSearch.First(elements, IsBf16(tensor), count, Loaders, searched => loading.Pass(searched * tensor.ElementBytes));
-        MappedPages.BringIn(elements, count * tensor.ElementBytes);
-        loading.Pass(count * tensor.ElementBytes);
+        for (var (at, bytes) = (0L, count * tensor.ElementBytes); at < bytes; at += BytesOfUnit)
+        {
+            MappedPages.BringIn((nint)(elements + at), Math.Min(BytesOfUnit, bytes - at));
+            loading.Pass(Math.Min(BytesOfUnit, bytes - at));
+        }
+
         return -1;
     }
 

@@ -76,9 +76,9 @@ public sealed record ClusterOptions(string Host, int Port, ImmutableArray<string
 
 /// <summary>
 /// The model of this node. <paramref name="Serves"/>: false where only its shape is there, to train. <paramref name="LoadRate"/>: bytes that a device reads in a second at most while it
-/// loads; null: as many as it can.
+/// loads; null: as many as it can. <paramref name="LoadStall"/>: how long a load may read nothing before its disk counts as failed.
 /// </summary>
-public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN, bool Serves, long? LoadRate = null)
+public sealed record ModelOptions(string Path, ActivationType Dtype, WeightType Weights, bool CopyWeights, bool AllowNaN, bool Serves, long? LoadRate, TimeSpan LoadStall)
 {
     /// <summary>Nodes whose devices give other bits take part, and a session that moves may go on with other tokens than it would have had.</summary>
     public bool MixesNumerics { get; init; }

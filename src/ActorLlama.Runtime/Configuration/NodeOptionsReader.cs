@@ -84,7 +84,7 @@ public static partial class NodeOptionsReader
         var copies = setting.OneOf(Root + "model.weight-memory", setting.Text(Root + "model.weight-memory"), ("copied", true), ("mapped", false));
         var rate = setting.Text(Root + "model.load-rate") is "unlimited" ? (long?)null : Math.Max(1, setting.Bytes(Root + "model.load-rate"));
         var mixes = setting.OneOf(Root + "model.numerics", setting.Text(Root + "model.numerics"), ("equal", false), ("mixed", true));
-        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"), setting.Flag(Root + "model.serve"), rate) { MixesNumerics = mixes };
+        return new(path, dtype, weights, copies, setting.Flag(Root + "model.allow-nan"), setting.Flag(Root + "model.serve"), rate, setting.Time(Root + "model.load-stall")) { MixesNumerics = mixes };
     }
 
     private static ImmutableArray<DeviceOptions> Devices(Setting setting, Config config)

@@ -15,14 +15,18 @@ internal sealed class DeviceLoader : IDisposable
     private readonly Thread _thread;
 
     /// <param name="device">Name of the device.</param>
+    /// <param name="stall">How long a load may read nothing.</param>
     /// <param name="processors">Where it stays, so that memory it fills is near; none: anywhere.</param>
     /// <param name="rate">Bytes that its loads read in a second at most; null: as many as they can.</param>
-    public DeviceLoader(string device, ImmutableArray<int> processors = default, long? rate = null)
+    public DeviceLoader(string device, TimeSpan stall, ImmutableArray<int> processors = default, long? rate = null)
     {
-        Rate = rate;
+        (Stall, Rate) = (stall, rate);
         _thread = new Thread(() => Work(processors)) { IsBackground = true, Name = $"loader of {device}" };
         _thread.Start();
     }
+
+    /// <summary>A load that reads nothing for so long has a disk that hangs.</summary>
+    public TimeSpan Stall { get; }
 
     /// <summary>Bytes that a load reads in a second at most; null: as many as it can.</summary>
     public long? Rate { get; }

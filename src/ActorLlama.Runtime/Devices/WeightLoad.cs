@@ -17,14 +17,17 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     private readonly Action<long, LoadFault?> _report;
     private readonly IActorRef _owner;
     private readonly long? _rate;
+    private readonly TimeSpan _stall;
     private long _begun;
     private int _loader;
     private T? _loaded;
     private ExceptionDispatchInfo? _fault;
     private bool _isDisposed;
+    private volatile bool _isPacing;
     private long _bytes, _told;
 
-    private WeightLoad(IActorRef owner, TimeProvider time, long? rate, Action<long, LoadFault?> report) => (_owner, _time, _rate, _report) = (owner, time, rate, report);
+    private WeightLoad(IActorRef owner, TimeProvider time, DeviceLoader loader, Action<long, LoadFault?> report) =>
+        (_owner, _time, _rate, _stall, _report) = (owner, time, loader.Rate, loader.Stall, report);
 
     /// <summary>Begins a load for the actor that calls.</summary>
     /// <param name="loader">Where.</param>
@@ -36,7 +39,7 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     public static WeightLoad<T> Start(
         DeviceLoader loader, IActorRef owner, TimeProvider time, bool allowNaN, Func<WeightLoading, T> load, Action<long, LoadFault?> report)
     {
-        var started = new WeightLoad<T>(owner, time, loader.Rate, report);
+        var started = new WeightLoad<T>(owner, time, loader, report);
         report(0, null);
         loader.Run(end => started.Run(load, allowNaN, end));
         return started;
@@ -52,6 +55,13 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
         {
             _report(progress.Bytes, null);
             return null;
+        }
+
+        if (message is LoadMessage.Stalled)
+        {
+            var fault = $"nothing could be read for {_stall.TotalSeconds:0.#} s";
+            _report(0, new LoadFault(fault, IsOfDevice: true));
+            throw new IOException(fault);
         }
 
         lock (_lock)
@@ -80,6 +90,7 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     private void Run(Func<WeightLoading, T> load, bool allowNaN, CancellationToken end)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(end, _cancelled.Token);
+        using var watch = Watch();
         T? loaded = null;
         ExceptionDispatchInfo? fault = null;
         try
@@ -107,6 +118,21 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
         _owner.Tell(new LoadMessage.Ended(this));
     }
 
+    /// <summary>Tells the actor when nothing was read for long. Twice in half the time: after a pause of the whole process the first look is early.</summary>
+    private ITimer Watch()
+    {
+        var (seen, idle) = (-1L, 0);
+        return _time.CreateTimer(
+            _ =>
+            {
+                var bytes = Interlocked.Read(ref _bytes);
+                idle = bytes == seen && !_isPacing ? idle + 1 : 0;
+                seen = bytes;
+                if (idle == 2) _owner.Tell(new LoadMessage.Stalled(this));
+            },
+            null, TimeSpan.Zero, _stall / 2);
+    }
+
     private void Count(long bytes, CancellationToken end)
     {
         var all = Interlocked.Add(ref _bytes, bytes);
@@ -121,7 +147,10 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     {
         if (_rate is not { } rate || Environment.CurrentManagedThreadId != _loader) return;
         var early = TimeSpan.FromSeconds(bytes / (double)rate) - _time.GetElapsedTime(_begun);
-        if (early > TimeSpan.Zero) end.WaitHandle.WaitOne(early);
+        if (early <= TimeSpan.Zero) return;
+        _isPacing = true;
+        end.WaitHandle.WaitOne(early);
+        _isPacing = false;
     }
 }
 
@@ -133,6 +162,9 @@ internal abstract record LoadMessage(object Load) : INoSerializationVerification
 {
     /// <summary>Some bytes of the weights have been read.</summary>
     public sealed record Progress(object Load, long Bytes) : LoadMessage(Load);
+
+    /// <summary>Nothing has been read for too long.</summary>
+    public sealed record Stalled(object Load) : LoadMessage(Load);
 
     /// <summary>The weights are there, or a fault is.</summary>
     public sealed record Ended(object Load) : LoadMessage(Load);

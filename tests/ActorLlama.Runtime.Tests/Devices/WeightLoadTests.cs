@@ -10,7 +10,7 @@ public sealed class WeightLoadTests : IAsyncLifetime
     private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(20);
 
     private readonly ActorSystem _system = ActorSystem.Create("load");
-    private readonly DeviceLoader _loader = new("cpu:0", rate: null);
+    private readonly DeviceLoader _loader = new("cpu:0", s_soon);
     private readonly BlockingCollection<(long Bytes, string? Fault)> _reports = [];
 
     public Task InitializeAsync() => Task.CompletedTask;
@@ -106,7 +106,7 @@ public sealed class WeightLoadTests : IAsyncLifetime
     [Fact]
     public async Task A_load_with_a_rate_waits_until_its_bytes_are_due_and_ends_at_once_with_its_actor()
     {
-        using var slow = new DeviceLoader("cpu:1", rate: 1000);
+        using var slow = new DeviceLoader("cpu:1", stall: TimeSpan.FromMilliseconds(100), rate: 1000);
         using var began = new ManualResetEventSlim();
         var passed = 0;
         var owner = Owner(
@@ -126,6 +126,27 @@ public sealed class WeightLoadTests : IAsyncLifetime
         Assert.True(await owner.GracefulStop(s_soon));
         slow.Dispose();
         Assert.Equal(1, passed);
+    }
+
+    [Fact]
+    public async Task A_load_that_reads_nothing_for_too_long_is_told_as_the_devices_fault_and_ends_its_actor()
+    {
+        using var hung = new DeviceLoader("cpu:1", stall: TimeSpan.FromMilliseconds(200));
+        using var back = new ManualResetEventSlim();
+        var weights = new Weights();
+        var owner = Owner(
+            _ =>
+            {
+                Assert.True(back.Wait(s_soon));
+                return weights;
+            },
+            hung);
+        Assert.Equal((0, null), Report());
+        Assert.Equal((0, "device: nothing could be read for 0.2 s"), Report());
+        Assert.True(await owner.GracefulStop(s_soon));
+        back.Set();
+        hung.Dispose();
+        Assert.Equal(1, weights.Disposals);
     }
 
     private (long, string?) Report() => _reports.TryTake(out var report, s_soon) ? report : throw new TimeoutException("No report came.");
