@@ -234,6 +234,6 @@ public sealed class ActorLlamaNode : IAsyncDisposable
     {
         credentials?.Dispose();
         foreach (var device in devices) device.Dispose();
-        model?.Dispose();
+        if (devices.All(device => device.Loader.HasEnded)) model?.Dispose();
     }
 }

@@ -41,14 +41,16 @@ internal sealed class DeviceLoader : IDisposable
         NativeHeap.Trim();
     });
 
-    /// <summary>Ends the job at work and those that wait, and returns when all have ended.</summary>
+    /// <summary>False after <see cref="Dispose"/>: a job still runs, since its disk hangs; what it reads and fills must stay.</summary>
+    public bool HasEnded => !_thread.IsAlive;
+
+    /// <summary>Ends the job at work and those that wait, and returns when all have ended, or one of them has hung for <see cref="Stall"/>.</summary>
     public void Dispose()
     {
         if (_jobs.IsAddingCompleted) return;
         _end.Cancel();
         _jobs.CompleteAdding();
-        _thread.Join();
-        _end.Dispose();
+        if (_thread.Join(Stall)) _end.Dispose();
     }
 
     private void Work(ImmutableArray<int> processors)

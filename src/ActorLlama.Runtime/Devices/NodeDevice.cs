@@ -10,11 +10,11 @@ internal sealed record NodeDevice(DeviceOptions Options, IBackend Backend, strin
 {
     public DevicePulse Pulse { get; } = new(Options.StuckAfter);
 
-    /// <summary>Ends the reading first: it fills what the backend owns.</summary>
+    /// <summary>Ends the reading first: it fills what the backend owns, which stays where a disk hangs.</summary>
     public void Dispose()
     {
         Loader.Dispose();
-        Backend.Dispose();
+        if (Loader.HasEnded) Backend.Dispose();
     }
 
     /// <summary>The dispatcher's settings: one thread, one message at a time.</summary>

@@ -125,6 +125,7 @@ public sealed class WeightLoadTests : IAsyncLifetime
         Assert.Equal(0, passed);
         Assert.True(await owner.GracefulStop(s_soon));
         slow.Dispose();
+        Assert.True(SpinWait.SpinUntil(() => slow.HasEnded, s_soon));
         Assert.Equal(1, passed);
     }
 
@@ -144,8 +145,10 @@ public sealed class WeightLoadTests : IAsyncLifetime
         Assert.Equal((0, null), Report());
         Assert.Equal((0, "device: nothing could be read for 0.2 s"), Report());
         Assert.True(await owner.GracefulStop(s_soon));
-        back.Set();
         hung.Dispose();
+        Assert.False(hung.HasEnded);
+        back.Set();
+        Assert.True(SpinWait.SpinUntil(() => hung.HasEnded, s_soon));
         Assert.Equal(1, weights.Disposals);
     }
 
