@@ -44,7 +44,7 @@ public class ExpertCall
             AllowNaN = false,
         };
         _lane = new Lane(_system, options.Lane, new LaneIdentity(self, model.Identity), TimeProvider.System);
-        var device = _device = new NodeDevice(options.Devices[0], _backend, NodeDevice.DispatcherName(0), new DeviceLoader("cpu:0", rate: null));
+        var device = _device = new NodeDevice(options.Devices[0], _backend, NodeDevice.DispatcherName(0), new DeviceLoader("cpu:0", options.Model.LoadStall));
         var placement = new ShardPlacement(0, 0, 0, config.Experts, new DeviceId(self, "cpu:0"), 0, 1);
         var board = new RouteBoard { Assigned = new(new PlacementPlan(1, [], [placement], 1, []), [], []) };
         var node = new NodeContext(options, self, model, _lane, default, board, new NodeGauges(), TimeProvider.System);
