@@ -34,7 +34,7 @@ public sealed unsafe partial class MappedMemory : IDisposable
         var page = Environment.SystemPageSize;
         var (first, end) = ((offset + page - 1) / page * page, (offset + bytes) / page * page);
         // A hint, as the other: where it is not heeded, the room stays taken until the end.
-        if (OperatingSystem.IsLinux() && first < end) _ = Advise((nint)(Address + first), (nuint)(end - first), DontNeed);
+        if (OperatingSystem.IsLinux() && first < end) _ = MappedPages.Advise((nint)(Address + first), (nuint)(end - first), DontNeed);
     }
 
     public void Dispose()
@@ -54,7 +54,7 @@ public sealed unsafe partial class MappedMemory : IDisposable
         if (address > mapped) Unmap(mapped, address - mapped);
         Unmap(end, mapped + _bytes + HugePageBytes - end);
         // Where it is not heeded, the pages are small.
-        _ = Advise(address, (nuint)(_bytes / HugePageBytes * HugePageBytes), HugePages);
+        _ = MappedPages.Advise(address, (nuint)(_bytes / HugePageBytes * HugePageBytes), HugePages);
         return address;
     }
 
@@ -72,9 +72,6 @@ public sealed unsafe partial class MappedMemory : IDisposable
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial nint MMap(nint address, nuint length, int protection, int flags, int descriptor, nint offset);
-
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int Advise(nint address, nuint length, int advice);
 
     [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
     private static partial int MUnmap(nint address, nuint length);

@@ -21,5 +21,5 @@ public static partial class MappedPages
     }
 
     [LibraryImport("libc", EntryPoint = "madvise", SetLastError = true)]
-    private static partial int Advise(nint address, nuint length, int advice);
+    internal static partial int Advise(nint address, nuint length, int advice);
 }

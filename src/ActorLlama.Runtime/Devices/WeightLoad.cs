@@ -22,7 +22,7 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
     private int _loader;
     private T? _loaded;
     private ExceptionDispatchInfo? _fault;
-    private bool _isDisposed;
+    private bool _isDisposed, _hasEnded;
     private volatile bool _isPacing;
     private long _bytes, _told;
 
@@ -59,6 +59,9 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
 
         if (message is LoadMessage.Stalled)
         {
+            // It may have gone on, and even ended, since it was said.
+            lock (_lock)
+                if (_hasEnded) return null;
             var fault = $"nothing could be read for {_stall.TotalSeconds:0.#} s";
             _report(0, new LoadFault(fault, IsOfDevice: true));
             throw new IOException(fault);
@@ -107,7 +110,7 @@ internal sealed class WeightLoad<T> : IDisposable where T : class, IDisposable
 
         lock (_lock)
         {
-            (_loaded, _fault) = (loaded, fault);
+            (_loaded, _fault, _hasEnded) = (loaded, fault, true);
             if (_isDisposed)
             {
                 loaded?.Dispose();

@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using ActorLlama.Runtime.Configuration;
-using ActorLlama.TestKit;
 
 namespace ActorLlama.Runtime.Tests.Nodes;
 
@@ -13,7 +11,7 @@ public sealed class FormerNodeTests
     [Fact]
     public async Task Nothing_of_a_node_that_has_ended_is_kept_while_the_process_goes_on()
     {
-        await using var first = await StartAsync("node-1", []);
+        await using var first = await SmallNode.StartAsync("node-1", []);
         var former = await StartAndEndAsync(first.Address);
         for (var i = 0; i < Collections && former.IsAlive; i++)
         {
@@ -29,13 +27,7 @@ public sealed class FormerNodeTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<WeakReference> StartAndEndAsync(string seed)
     {
-        await using var node = await StartAsync("node-2", [seed]);
+        await using var node = await SmallNode.StartAsync("node-2", [seed]);
         return new WeakReference(node.Actors);
     }
-
-    private static Task<ActorLlamaNode> StartAsync(string name, string[] seeds) => ActorLlamaNode.StartAsync(NodeOptionsReader.Read(HoconFiles.Load(null,
-    [
-        $"actorllama.node.name={name}", "actorllama.cluster.port=0", $"actorllama.cluster.seeds=[{string.Join(", ", seeds.Select(s => $"\"{s}\""))}]", "actorllama.plan.nodes=2",
-        $"actorllama.model.path=\"{Path.Combine(Shared.RepositoryRoot, "models", "bard")}\"",
-    ])));
 }

@@ -1,6 +1,4 @@
-using ActorLlama.Runtime.Configuration;
 using ActorLlama.Runtime.Tests.Trust;
-using ActorLlama.TestKit;
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
@@ -31,11 +29,8 @@ public sealed class StrangerTests : IDisposable
         await stranger.Terminate();
     }
 
-    private Task<ActorLlamaNode> StartAsync(string name, string[] seeds) => ActorLlamaNode.StartAsync(NodeOptionsReader.Read(HoconFiles.Load(null,
-    [
-        $"actorllama.node.name={name}", "actorllama.cluster.port=0", $"actorllama.cluster.seeds=[{string.Join(", ", seeds.Select(s => $"\"{s}\""))}]", "actorllama.plan.nodes=2",
-        $"actorllama.model.path=\"{Path.Combine(Shared.RepositoryRoot, "models", "bard")}\"", $"actorllama.security.certificates=\"{_certificates.Path("ours", TestCertificates.Host)}\"",
-    ])));
+    private Task<ActorLlamaNode> StartAsync(string name, string[] seeds) =>
+        SmallNode.StartAsync(name, seeds, $"actorllama.security.certificates=\"{_certificates.Path("ours", TestCertificates.Host)}\"");
 
     private ActorSystem Stranger()
     {
